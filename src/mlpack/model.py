@@ -1,0 +1,70 @@
+"""ModelInfo: what a model file says about itself in its header, without running or unpickling anything."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mlpack.noun import Noun
+
+
+class ModelFile(Noun):
+    """One file of a model. ``header_sha256`` covers the part that describes the tensors, not the weights."""
+
+    path: str
+    """Relative to the project (or to the folder that was asked for)."""
+    size_bytes: int
+    header_sha256: str
+
+
+class DtypeShare(Noun):
+    """How many parameters are stored in one dtype, and in how many bytes."""
+
+    dtype: str
+    parameters: int
+    bytes: int
+
+
+class Architecture(Noun):
+    """What activations and KV cache are computed from; from config.json or GGUF metadata."""
+
+    family: Literal["encoder", "decoder", "encoder-decoder", "convolutional", "other"]
+    name: str
+    """BertModel, llama, ... as the model's own metadata says."""
+    hidden_size: int | None = None
+    intermediate_size: int | None = None
+    layers: int | None = None
+    heads: int | None = None
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    vocabulary: int | None = None
+    context_tokens: int | None = None
+
+
+class ModelInfo(Noun):
+    """A model as its header describes it. ``unknown`` names what the header does not tell."""
+
+    schema_version: Literal[1] = 1
+    format: str
+    """safetensors, gguf, keras, ... : the variant in formats/ that read it."""
+    files: tuple[ModelFile, ...]
+    dtypes: tuple[DtypeShare, ...] = ()
+    mappable: bool = False
+    """The stored bytes can be used in place through mmap (safetensors, GGUF; not pickles or compressed files)."""
+    compressed: bool = False
+    architecture: Architecture | None = None
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int | None:
+        """Total parameter count; None where the format does not tell."""
+        return sum(share.parameters for share in self.dtypes) if self.dtypes else None
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of the stored weights; the files' size where the format does not tell."""
+        return sum(share.bytes for share in self.dtypes) if self.dtypes else self.size_bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files on disk."""
+        return sum(file.size_bytes for file in self.files)

@@ -1,0 +1,153 @@
+"""Plan: every number that was decided, with its source and reason. The plan is data: printed, stored, compared."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypeVar
+
+from mlpack.noun import Noun
+from mlpack.report import Finding
+from mlpack.spec import ServerName, Spec, TargetName
+
+T = TypeVar("T")
+Source = Literal["default", "profile", "user", "probed", "estimated", "measured", "calculated"]
+ForkPoint = Literal["never", "before-import", "after-import", "after-load"]
+"""Where a server's workers part: ``never`` forked (spawned, or one process), before the app's import (gunicorn),
+after import but before load (Celery prefork), after the models are loaded (preload)."""
+
+
+class Decided(Noun, Generic[T]):
+    """A decision: the value, where it came from, and why in words a reader can check."""
+
+    value: T
+    source: Source
+    because: str
+
+
+class Term(Noun):
+    """One row of a memory sum: ``count`` times ``each_bytes``."""
+
+    name: str
+    each_bytes: int
+    count: int
+    source: Literal["default", "estimated", "measured"]
+
+    @property
+    def total_bytes(self) -> int:
+        """count x each."""
+        return self.each_bytes * self.count
+
+
+class MemoryPlan(Noun):
+    """The memory of one replica, worked out: limit = 1.05 * max(load, serve) + 0.10 * mapped, in whole MiB."""
+
+    load_bytes: int
+    """Predicted start-up peak, all workers loading at once."""
+    serve_bytes: int
+    """Predicted serving peak at the planned concurrency."""
+    mapped_bytes: int
+    lower_bytes: int
+    """What is needed at the very least; a plan below it is refused."""
+    load_terms: tuple[Term, ...]
+    serve_terms: tuple[Term, ...]
+    limit_bytes: Decided[int]
+    reservation_bytes: Decided[int]
+    shm_bytes: Decided[int] | None = None
+    tmp_bytes: Decided[int]
+    """Size of the tmpfs on /tmp; its pages are charged to the limit."""
+
+    @property
+    def peak_bytes(self) -> int:
+        """The predicted peak need, without headroom: what verify compares with."""
+        return max(self.load_bytes, self.serve_bytes)
+
+
+class TimePlan(Noun):
+    """Time limits in seconds, nested from the inside out. None where the server has no such limit."""
+
+    request_s: Decided[float]
+    worker_s: Decided[int] | None = None
+    graceful_s: Decided[int]
+    stop_grace_s: Decided[int]
+    proxy_read_s: Decided[int] | None = None
+    soft_s: Decided[int] | None = None
+    hard_s: Decided[int] | None = None
+    redelivery_s: Decided[int] | None = None
+    child_start_s: Decided[int] | None = None
+    """Celery's proc_alive_timeout: a replacement child may load this long."""
+
+
+class HealthPlan(Noun):
+    """The health check; ``start_period_s`` covers the load, ``path`` means "models loaded"."""
+
+    path: str | None
+    start_period_s: Decided[int]
+    interval_s: Decided[int]
+    start_interval_s: Decided[int]
+    timeout_s: Decided[int]
+    retries: Decided[int]
+
+
+class ServicePlan(Noun):
+    """One service, decided. Numbers are per replica unless they say otherwise."""
+
+    server: ServerName
+    target: TargetName
+    device: Literal["cpu", "gpu"]
+    runtimes: tuple[str, ...]
+    replicas: Decided[int]
+    workers: Decided[int]
+    threads: Decided[int]
+    concurrency: Decided[int]
+    """Requests one worker handles at once."""
+    enforced_by: str
+    """What bounds the concurrency in the rendered files; 'nothing' is said aloud."""
+    preload: Decided[bool]
+    fork_point: ForkPoint
+    worker_class: Decided[str] | None = None
+    port: int | None
+    publish: int | None
+    cpus: Decided[float]
+    pids: Decided[int]
+    memory: MemoryPlan
+    times: TimePlan
+    health: HealthPlan | None
+    environment: dict[str, Decided[str]] = {}
+    """Thread and runtime variables that mlpack sets; the user's own are in the spec."""
+    footprint_source: Literal["default", "estimated", "measured"]
+
+
+class BudgetRow(Noun):
+    """One service's claim on the host: all replicas together."""
+
+    service: str
+    replicas: int
+    limit_bytes: int
+    """Limit x replicas."""
+    cpus: float
+
+
+class BudgetPlan(Noun):
+    """The host's memory, shared out: what there is, what is kept back, what the services may take."""
+
+    total_bytes: Decided[int]
+    usable_bytes: Decided[int]
+    cores: Decided[float]
+    rows: tuple[BudgetRow, ...]
+
+    @property
+    def used_bytes(self) -> int:
+        """Sum of all limits."""
+        return sum(row.limit_bytes for row in self.rows)
+
+
+class Plan(Noun):
+    """A whole deployment, decided. Pure function of HostFacts, Spec and Footprints; ``spec`` is what was asked."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    profiles: tuple[str, ...]
+    spec: Spec
+    services: dict[str, ServicePlan]
+    budget: BudgetPlan
+    findings: tuple[Finding, ...] = ()
+    """What the user should know: extrapolated numbers, estimates that only may not fit, unbounded concurrency."""

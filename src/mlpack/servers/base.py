@@ -1,0 +1,72 @@
+"""What a server variant is: one module per program that a service can run, with these four members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from mlpack.plan import ForkPoint, Plan
+from mlpack.spec import ServerName, Spec
+
+Role = Literal["app", "worker", "actors", "llm", "broker", "database", "proxy", "watch"]
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What is true of the program whatever the project: facts, not decisions."""
+
+    name: ServerName
+    role: Role
+    image: str | None
+    """The official image it runs from; None means the project's own built image."""
+    port: int | None
+    """Its customary port."""
+    url: str | None
+    """How others reach it, with {host} and {port}: ``redis://{host}:{port}/0``."""
+    fork_point: ForkPoint
+    """Where its workers part without preload."""
+    preload_fork_point: ForkPoint | None
+    """Where they part with preload; None: it cannot preload."""
+    has_master: bool
+    """A process beside the workers that serves nothing (gunicorn's arbiter, uvicorn's supervisor, Celery's parent)."""
+    chain: Literal["web", "queue", "none"]
+    """Which chain of nested time limits it belongs to."""
+    anonymous_bytes: int
+    """Its own memory per process beyond interpreter and libraries; for programs without an app the whole of it."""
+    mapped_bytes: int
+    start_s: float
+    """From start to accepting, without an app's own load."""
+    health_argv: tuple[str, ...] | None
+    """A program in the image that tells health; None: an HTTP check of the service's health path."""
+    source: str
+    """Where these numbers were measured or read."""
+
+
+@dataclass(frozen=True)
+class Admission:
+    """How many requests one worker lets in at once, and what makes it so."""
+
+    natural: int
+    """What happens when mlpack renders nothing about it."""
+    adjustable: bool
+    """The planner may choose another number, and ``enforced_by`` renders it."""
+    enforced_by: str
+    worker_class: str | None = None
+
+
+class Server(Protocol):
+    """A module of ``servers/``. Pure: it reads spec and plan and returns values."""
+
+    @property
+    def FACTS(self) -> ServerFacts:  # noqa: N802 - a module's constant
+        """The program's facts."""
+
+    def admission(self, spec: Spec, name: str) -> Admission:
+        """How service ``name`` admits requests."""
+
+    def argv(self, plan: Plan, name: str) -> tuple[str, ...]:
+        """The command that starts service ``name``."""
+
+    def config(self, plan: Plan, name: str) -> Mapping[str, object]:
+        """Values for the files in templates/servers/<server>/; empty where there are none."""
