@@ -18,9 +18,10 @@ class MemoryFacts(Noun):
     """RAM and swap in bytes, from /proc/meminfo or psutil; the container limit is in CgroupFacts."""
 
     total_bytes: int
-    available_bytes: int
+    available_bytes: int | None = None
+    """Free plus reclaimable, now; None in a lock, as it changes by the second."""
     swap_total_bytes: int
-    swap_free_bytes: int
+    swap_free_bytes: int | None = None
     shm_bytes: int | None = None
     """Size of /dev/shm."""
 
@@ -59,6 +60,7 @@ class DiskFacts(Noun):
     path: str
     total_bytes: int
     free_bytes: int
+    """Bytes that an unprivileged user may still write."""
     filesystem: str | None = None
 
 
@@ -91,6 +93,8 @@ class EngineFacts(Noun):
     version: str
     api_version: str
     operating_system: str
+    architecture: str | None = None
+    """Of the engine's kernel, as ``uname -m`` says; a remote engine or a VM may differ from the host."""
     cgroup_version: Literal["v1", "v2"] | None
     memory_bytes: int
     cores: int
