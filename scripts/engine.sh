@@ -1,11 +1,11 @@
 #!/bin/sh
 # A container engine for tests, on a Debian machine that has none and may have no registry to pull from.
 #
-#   engine.sh install             Docker engine, compose and buildx from Debian 13's signed packages, into a prefix
-#   engine.sh start               start dockerd by hand (no init system needed) and wait until it answers
+#   engine.sh install               Docker engine, compose and buildx from Debian 13's signed packages, into a prefix
+#   engine.sh start                 start dockerd by hand (no init system needed) and wait until it answers
 #   engine.sh base-image [--force]  a local stand-in for python:3.11-slim-bookworm, made from Debian's packages
-#   engine.sh status              one line; exit 0 when engine, compose and buildx are ready
-#   engine.sh stop                stop the daemon that `start` started, and no other
+#   engine.sh status                one line; exit 0 when engine, compose and buildx are ready
+#   engine.sh stop                  stop the daemon that `start` started, and no other
 #
 # Every command may be repeated; a machine with a working engine of its own is left as it is.
 # MLPACK_ENGINE_PREFIX     where everything lives, images included (default /opt/mlpack-engine)
@@ -19,7 +19,7 @@ umask 022
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
-prefix=${MLPACK_ENGINE_PREFIX:-/opt/mlpack-engine}
+prefix=$(readlink -m -- "${MLPACK_ENGINE_PREFIX:-/opt/mlpack-engine}" 2>/dev/null || echo /opt/mlpack-engine)
 timeout_s=${MLPACK_ENGINE_TIMEOUT_S:-90}
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -44,6 +44,9 @@ die() { say "$*"; exit 1; }
 # --- what is there ---------------------------------------------------------------------------------------------
 
 have() { command -v "$1" >/dev/null 2>&1; }
+
+# alive PID: also false for a zombie, which `kill -0` takes for a living process (a container's PID 1 may not reap)
+alive() { [ -n "$(readlink "/proc/$1/exe" 2>/dev/null)" ]; }
 
 answers() { have docker && timeout 10 docker info >/dev/null 2>&1; }
 
@@ -73,9 +76,10 @@ require_debian_root() {
     codename=$(debian_codename)
     case $codename in
         bookworm | trixie) ;;
-        *) die "$1 works on Debian 12 and 13 only. Elsewhere install Docker Engine with compose and buildx (docs.docker.com/engine/install); nothing was changed" ;;
+        *) die "$1 works on Debian 12 and 13 only; elsewhere install Docker Engine with compose and buildx" \
+            "(docs.docker.com/engine/install). Nothing was changed" ;;
     esac
-    [ "$(id -u)" = 0 ] || die "$1 needs root: run it with sudo; nothing was changed"
+    [ "$(id -u)" = 0 ] || die "$1 needs root: run it with sudo. Nothing was changed"
 }
 
 # One change at a time: parallel test runs may all call `start`. Descriptor 9 holds the lock until this script ends.
@@ -83,6 +87,12 @@ lock() {
     mkdir -p "$prefix"
     exec 9>"$prefix/lock"
     flock -w 600 9 || die "another engine.sh has held $prefix/lock for 10 minutes"
+}
+
+# unmount_below DIR: DIR itself too, as dockerd mounts its data-root upon itself
+unmount_below() {
+    awk -v dir="$1" '$2 == dir || index($2, dir "/") == 1 { print $2 }' /proc/self/mounts | sort -r |
+        while read -r mount; do umount -l "$mount" || true; done
 }
 
 # --- apt -------------------------------------------------------------------------------------------------------
@@ -97,7 +107,8 @@ apt_sources() {
         [ -e "$file" ] || continue
         { cat "$file"; echo; } | awk -v from="$codename" '
             function flush(    u, s, i, j, n, m) {
-                if (f["types"] ~ /(^| )deb( |$)/ && f["components"] ~ /(^| )main( |$)/ && f["enabled"] !~ /no|false|0/) {
+                if (f["types"] ~ /(^| )deb( |$)/ && f["components"] ~ /(^| )main( |$)/ &&
+                    f["enabled"] !~ /no|false|0/) {
                     n = split(f["uris"], u, " "); m = split(f["suites"], s, " ")
                     for (i = 1; i <= n; i++) for (j = 1; j <= m; j++)
                         if (s[j] == from || s[j] == from "-updates" || s[j] == from "-security") print u[i], s[j]
@@ -133,8 +144,12 @@ apt_install() {
 
 make_work() {
     mkdir -p "$cache"
+    for stale in "$cache"/work.*; do            # of a run that was killed: under the lock nobody else has one
+        unmount_below "$stale"
+        rm -rf --one-file-system "$stale"
+    done
     work=$(mktemp -d "$cache/work.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
+    trap 'rm -rf --one-file-system "$work"' EXIT
     trap 'exit 130' INT TERM HUP
 }
 
@@ -171,7 +186,7 @@ link() {
 }
 
 cmd_install() {
-    if tools_ready && { answers || [ -x "$root/usr/sbin/dockerd" ]; } && { answers || { have runc && have iptables; }; }; then
+    if tools_ready && { answers || { [ -x "$root/usr/sbin/dockerd" ] && have runc && have iptables; }; }; then
         say "already installed: compose $(compose_version)"
         return 0
     fi
@@ -186,7 +201,8 @@ cmd_install() {
             link "$root/usr/libexec/docker/cli-plugins/$plugin" "$plugins/$plugin"
         done
     fi
-    tools_ready || die "docker ($(command -v docker)) does not find the plugins in $plugins: an older one in ~/.docker/cli-plugins?"
+    tools_ready || die "docker ($(command -v docker)) does not find compose >= 2.20 and buildx in $plugins:" \
+        "are there older ones in ~/.docker/cli-plugins?"
     say "installed in $root: $("$root/usr/sbin/dockerd" --version | cut -d, -f1), compose $(compose_version)"
 }
 
@@ -209,8 +225,8 @@ clear_leftovers() {
     find "$exec_root" -type s -delete 2>/dev/null || true
     echo "$exec_root/" >"$prefix/pattern"       # from a file, so that grep does not find its own command line
     if ! grep -qsaF -f "$prefix/pattern" /proc/[0-9]*/cmdline; then
-        awk -v under="$exec_root/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r |
-            while read -r mount; do umount -l "$mount" || true; done
+        unmount_below "$exec_root"
+        unmount_below "$prefix/data"
         rm -rf "$exec_root"
     fi
     rm -f "$prefix/pattern"
@@ -235,16 +251,18 @@ launch() {
 wait_ready() {
     while [ "$(date +%s)" -lt "$deadline" ]; do
         ! answers || return 0
-        kill -0 "$1" 2>/dev/null || return 1
+        alive "$1" || return 1
         sleep 0.5
     done
     return 1
 }
 
+show_log() { grep -v 'level=info' "$log" | tail -n 25 >&2; }
+
 end_process() {
     kill "$1" 2>/dev/null || return 0
     while [ "$(date +%s)" -lt "$deadline" ]; do
-        kill -0 "$1" 2>/dev/null || return 0
+        alive "$1" || return 0
         sleep 0.2
     done
     say "dockerd ($1) did not end in time: killing it"
@@ -264,32 +282,38 @@ cmd_start() {
     [ -x "$root/usr/sbin/dockerd" ] || die "no engine in $root: run '$0 install' first"
     deadline=$(($(date +%s) + timeout_s))
     if pid=$(our_pid); then                     # another caller's start, not yet answering
-        wait_ready "$pid" || { tail -n 25 "$log" >&2; die "dockerd ($pid) runs but does not answer: '$0 stop', then start again"; }
+        wait_ready "$pid" || { show_log; die "dockerd ($pid) does not answer: '$0 stop', then start again"; }
         return 0
     fi
     ! answers || return 0                       # another caller started it while we waited for the lock
     launch
-    if ! wait_ready "$launched" && ! kill -0 "$launched" 2>/dev/null && [ -d "$prefix/data" ]; then
+    if ! wait_ready "$launched" && ! alive "$launched" && [ -d "$prefix/data" ]; then
         # It ended by itself: a machine that went down hard may have left a half-written data-root.
         say "dockerd did not start with the kept data; trying an empty data-root"
         cp "$log" "$prefix/dockerd.first.log"
+        clear_leftovers
         rm -rf "$prefix/data.broken"
         mv "$prefix/data" "$prefix/data.broken"
         launch
         if wait_ready "$launched"; then
             say "started; the old data is in $prefix/data.broken, its log in $prefix/dockerd.first.log"
         else
+            end_process "$launched"
+            clear_leftovers
             rm -rf "$prefix/data"
             mv "$prefix/data.broken" "$prefix/data"
         fi
     fi
     if ! answers; then
+        what="ended by itself"
+        ! alive "$launched" || what="did not answer within $timeout_s s"
         deadline=$(($(date +%s) + 10))
         end_process "$launched"
-        tail -n 25 "$log" >&2
-        die "dockerd did not answer within $timeout_s s; its log: $log"
+        show_log
+        die "dockerd $what; its whole log: $log"
     fi
-    say "engine started ($(docker info --format '{{.ServerVersion}}, {{.Driver}}, cgroup v{{.CgroupVersion}} {{.CgroupDriver}}')); log: $log"
+    facts='{{.ServerVersion}}, {{.Driver}}, cgroup v{{.CgroupVersion}} {{.CgroupDriver}}'
+    say "engine started ($(docker info --format "$facts")); log: $log"
 }
 
 cmd_stop() {
@@ -346,8 +370,8 @@ cmd_base_image() {
     recipe=$( (cd "$work/context" && cat -- * && echo "$rootfs_packages") | sha256sum | cut -c1-16)
 
     # Without our label it is the official image, which is better than a stand-in; with another recipe it is stale.
-    present=$(docker image inspect --format '{{with index .Config.Labels "mlpack.stand-in"}}{{.}}{{else}}official{{end}}' \
-        "$image" 2>/dev/null || true)
+    label='{{with index .Config.Labels "mlpack.stand-in"}}{{.}}{{else}}official{{end}}'
+    present=$(docker image inspect --format "$label" "$image" 2>/dev/null || true)
     if [ -z "$force" ]; then
         case $present in
             official | "$recipe") say "$image is there already"; return 0 ;;
