@@ -35,23 +35,11 @@ FLOORS: tuple[frozenset[str], ...] = (  # from the ground up
     frozenset({"cli", "console", "commands", "__main__"}),
 )
 PURE_FLOORS = 3
-OUTSIDE = frozenset(
-    [
-        "os",
-        "subprocess",
-        "time",
-        "random",
-        "socket",
-        "psutil",
-        "pynvml",
-        "docker",
-        "typer",
-        "rich",
-        "httpx",
-        "shutil",
-        "tempfile",
-    ]
-)
+OUTSIDE = frozenset({"os", "subprocess", "time", "random", "socket", "psutil", "pynvml", "docker", "typer", "rich"}) | {
+    "httpx",
+    "shutil",
+    "tempfile",
+}
 NEVER = frozenset({"torch", "tensorflow", "transformers", "pickle", "joblib"})
 
 
