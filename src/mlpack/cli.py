@@ -1,0 +1,176 @@
+"""The command line: parse, call, show. Nothing is decided here, and nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from mlpack import __version__
+from mlpack.errors import ExitCode, MlpackError
+
+app = typer.Typer(
+    name="mlpack",
+    help="Turns host + models + app into a deployment that fits, and proves it.",
+    rich_markup_mode=None,  # plain help: half the start-up time of the rich one
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+ProjectDir = Annotated[Path, typer.Option("--project", "-C", help="Folder of the project (or below it).")]
+Profiles = Annotated[list[str], typer.Argument(help="dev, prod, gpu, one of mlpack.yaml's own, or a profile file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the value itself as JSON.")]
+HostFile = Annotated[Path | None, typer.Option("--host", help="Plan for another machine: its `mlpack probe --json`.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="Override one key of the spec: services.web.workers=2")]
+Python = Annotated[Path | None, typer.Option("--python", help="Python that has the app's packages.")]
+HERE = Path()
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        print(f"mlpack {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Version.")] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command()
+def init(
+    project: ProjectDir = HERE,
+    answers: Annotated[
+        list[str] | None,
+        typer.Option("--answer", "-a", help="What could not be found: app=main:app, port=8000, health=/health, ..."),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace an existing mlpack.yaml.")] = False,
+) -> None:
+    """Write mlpack.yaml for a project with one service, from what its files show."""
+    from mlpack.commands.init import init_command
+
+    stop(init_command(project, tuple(answers or ()), force=force))
+
+
+@app.command()
+def probe(project: ProjectDir = HERE, as_json: Json = False) -> None:
+    """Read this machine: memory, cores, limits, cards, container engine."""
+    from mlpack.commands.probe import probe_command
+
+    stop(probe_command(project, as_json=as_json))
+
+
+@app.command()
+def estimate(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Model files or folders; none: the project's.")] = None,
+    project: ProjectDir = HERE,
+    measure: Annotated[bool, typer.Option(help="Run the app once and measure; writes footprint.json.")] = False,
+    service: Annotated[str | None, typer.Option(help="Measure this service only.")] = None,
+    python: Python = None,
+    sets: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a model or a worker needs, from headers alone or measured."""
+    from mlpack.commands.estimate import estimate_command, measure_command, paths_command
+
+    if paths:
+        stop(paths_command(tuple(paths), as_json=as_json))
+    if measure:
+        stop(measure_command(project, tuple(sets or ()), service=service, python=python, as_json=as_json))
+    stop(estimate_command(project, tuple(sets or ()), as_json=as_json))
+
+
+@app.command()
+def plan(
+    profiles: Profiles,
+    project: ProjectDir = HERE,
+    explain: Annotated[bool, typer.Option("--explain", help="Every decision with its source and reason.")] = False,
+    only: Annotated[str | None, typer.Option("--only", help="With --explain: names that start like this.")] = None,
+    host: HostFile = None,
+    sets: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Decide workers, threads, limits and timeouts for a machine; writes nothing."""
+    from mlpack.commands.plan import plan_command
+
+    stop(plan_command(project, tuple(profiles), tuple(sets or ()), host, explain=explain, only=only, as_json=as_json))
+
+
+@app.command()
+def render(
+    profiles: Profiles,
+    project: ProjectDir = HERE,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; 0 current, 1 stale, 2 no usable lock.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; name the files.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited by hand.")] = False,
+    reprobe: Annotated[bool, typer.Option("--reprobe", help="Plan for this machine, not the lock's.")] = False,
+    host: HostFile = None,
+) -> None:
+    """Write Dockerfile, compose file, server settings and guide into deploy/."""
+    from mlpack.commands.render import check_command, render_command
+
+    if check:
+        stop(check_command(project, tuple(profiles), show_diff=diff))
+    stop(
+        render_command(
+            project, tuple(profiles), host, reprobe=reprobe, force=force, write=not (diff or dry_run), show_diff=diff
+        )
+    )
+
+
+@app.command()
+def verify(
+    profiles: Profiles,
+    project: ProjectDir = HERE,
+    launcher: Annotated[str, typer.Option(help="auto, compose, process.")] = "auto",
+    python: Python = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report as JSON here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Start what was rendered, ask it real questions under its limits, and report."""
+    from mlpack.commands.verify import verify_command
+
+    stop(verify_command(project, tuple(profiles), launcher, python, report, as_json=as_json))
+
+
+def stop(code: int) -> NoReturn:
+    """Leave with ``code``."""
+    raise typer.Exit(code)
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends mlpack as Ctrl-C does, so that what it started is taken down."""
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """The ``mlpack`` command. Errors become one message and an exit code here, and nowhere else."""
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        app(standalone_mode=True)
+    except MlpackError as error:
+        from mlpack.console import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("mlpack: interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away (| head): nothing is wrong, and nobody reads what we would say
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        from mlpack.console import show_bug
+
+        show_bug(error)
+        sys.exit(ExitCode.BUG)
+    raise AssertionError("typer always exits")
