@@ -18,6 +18,8 @@ class RuntimeFacts:
     name: RuntimeName
     packages: tuple[str, ...]
     """Distributions that reveal it in requirements."""
+    formats: tuple[str, ...]
+    """Model formats (names in ``formats/``) that it can serve."""
     pool: Literal["openmp", "pool", "none"]
     """``openmp``: every request thread gets a team of its own. ``pool``: one pool per process."""
     fork_safe: Literal["yes", "unproven", "no"]
@@ -25,6 +27,8 @@ class RuntimeFacts:
     import_anonymous_bytes: int
     import_mapped_bytes: int
     """Interpreter and libraries after import, beyond nothing: a bare interpreter is included."""
+    import_mapped_lower_bytes: int
+    """The least of ``import_mapped_bytes`` that was seen in use."""
     import_s: float
     unshared_bytes: int | None
     """What a child forked after load adds by copy-on-write, where it was measured."""

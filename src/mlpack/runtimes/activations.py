@@ -1,0 +1,138 @@
+"""What one inference of the largest request holds: transformers by tokens, convolutional nets by input positions.
+
+Constants are measurements of docs/memory.md ("Activations"). What they do not cover widens the estimate, aloud.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from mlpack.model import Architecture, ModelInfo
+from mlpack.spec import MaxInput, Model
+from mlpack.units import KIB, MIB
+
+FLOAT_BYTES = 4
+ENCODER_BYTES_PER_TOKEN = 80 * KIB
+"""The most that was measured at hidden size 768, intermediate size 3072 (66-80 KiB per token, fp32)."""
+ENCODER_WIDTH = 768 + 3072
+"""hidden + intermediate size at which ``ENCODER_BYTES_PER_TOKEN`` was measured; activations scale with their sum."""
+CREEP_BYTES = 42 * MIB
+"""Growth of the allocator over 100 random lengths at that width (273 -> 315 MiB)."""
+DEFAULT_TOKENS = 512
+POSITION_BYTES = 1784
+"""U-Net at 512 x 512: 446 MiB through ``predict()``; per pixel. OCR at 640 x 640 took 435 bytes per pixel."""
+EAGER_POSITION_BYTES = 3880
+"""The same U-Net called eagerly as ``model(x)``: 970 MiB."""
+UNKNOWN_BYTES = 256 * MIB
+"""Planned where neither the input nor the architecture is known: more than any measured encoder at 512 tokens x 4."""
+CHANNELS_AT_MOST = 4
+"""A first or last dimension this small is taken for colour channels, not for positions."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes of one request at its peak, what it surely needs, why, and the reasons that make it wide."""
+
+    bytes: int
+    lower_bytes: int
+    because: str
+    creep_bytes: int = 0
+    """Allocator growth under varying lengths, once per process."""
+    widened: tuple[str, ...] = ()
+
+
+def positions(shape: tuple[int, ...]) -> int:
+    """Pixels (or voxels, or samples) of one item of ``shape``, channels first or last: (3, H, W), (H, W, 3), (H, W)."""
+    if len(shape) >= 3 and shape[0] <= CHANNELS_AT_MOST:
+        return prod(shape[1:])
+    if len(shape) >= 3 and shape[-1] <= CHANNELS_AT_MOST:
+        return prod(shape[:-1])
+    return prod(shape)
+
+
+def tokens_of(name: str, max_input: MaxInput | None, architecture: Architecture | None) -> tuple[int, tuple[str, ...]]:
+    """Tokens of one item at most, and the reasons why that is a guess. Batch is not included."""
+    if max_input is not None and max_input.tokens is not None:
+        return max_input.tokens, ()
+    context = architecture.context_tokens if architecture else None
+    if context is not None:
+        return context, (f"models.{name}.max_input.tokens is not set: planned for the model's context of {context}",)
+    return DEFAULT_TOKENS, (f"models.{name}.max_input.tokens is not set: planned for {DEFAULT_TOKENS} tokens",)
+
+
+def key_value_bytes_per_token(architecture: Architecture, element_bytes: float = 2) -> int | None:
+    """Bytes of key and value cache per token: 2 x layers x kv_heads x head_dim x element (f16 by default: 2 bytes).
+
+    None where the header does not give all four. Exact arithmetic: 23,040 for SmolLM2-135M (30 x 3 x 64).
+    """
+    sizes = (architecture.layers, architecture.kv_heads or architecture.heads, architecture.head_dim)
+    if None in sizes:
+        return None
+    return round(2 * prod(size for size in sizes if size is not None) * element_bytes)
+
+
+def transformer(name: str, model: Model, architecture: Architecture) -> Activations:
+    """Activations of an encoder, decoder or both for the largest request, fp32.
+
+    Decoders add logits for every token and their key and value cache; encoder-decoders run both stacks.
+    """
+    hidden = architecture.hidden_size or 768
+    intermediate = architecture.intermediate_size or 4 * hidden
+    batch = model.max_input.batch if model.max_input else 1
+    per_item, widened = tokens_of(name, model.max_input, architecture)
+    tokens = per_item * batch
+    share = (hidden + intermediate) / ENCODER_WIDTH
+    stacks = 2 if architecture.family == "encoder-decoder" else 1
+    per_token = ENCODER_BYTES_PER_TOKEN * share * stacks
+    parts = [f"{tokens:,} tokens x {per_token / KIB:.0f} KiB at width {hidden} + {intermediate}"]
+    if architecture.family in {"decoder", "encoder-decoder"}:
+        logits = (architecture.vocabulary or 0) * FLOAT_BYTES
+        cache = key_value_bytes_per_token(architecture, FLOAT_BYTES) or 0
+        per_token += logits + cache
+        parts.append(f"logits {logits / KIB:.0f} KiB and key/value cache {cache / KIB:.0f} KiB per token")
+    if architecture.hidden_size is None:
+        widened = (*widened, f"the header of {name} does not tell its width: planned as 768 + 3072")
+    return Activations(
+        bytes=round(tokens * per_token),
+        lower_bytes=tokens * (hidden + intermediate) * FLOAT_BYTES,
+        because=" + ".join(parts),
+        creep_bytes=round(CREEP_BYTES * share),
+        widened=widened,
+    )
+
+
+def convolutional(name: str, model: Model, *, eager: bool) -> Activations | None:
+    """Activations of a net over an input of known shape; None without one. Always widened: the net's depth varies."""
+    if model.max_input is None or model.max_input.shape is None:
+        return None
+    count = positions(model.max_input.shape) * model.max_input.batch
+    each = EAGER_POSITION_BYTES if eager else POSITION_BYTES
+    return Activations(
+        bytes=count * each,
+        lower_bytes=count * FLOAT_BYTES,
+        because=f"{count:,} positions x {each:,} bytes, as a U-Net{' called eagerly' if eager else ''} needs",
+        widened=(f"activations of {name} are taken from a U-Net's; most nets need less, and a measurement tells",),
+    )
+
+
+def of_request(name: str, model: Model, info: ModelInfo, *, eager: bool = False) -> Activations:
+    """Activations of the largest request of model ``name`` by what is known of it.
+
+    ``eager``: the framework keeps every layer's output (Keras called as ``model(x)``).
+    """
+    architecture = info.architecture
+    if architecture is not None and architecture.family in {"encoder", "decoder", "encoder-decoder"}:
+        return transformer(name, model, architecture)
+    by_shape = convolutional(name, model, eager=eager)
+    if by_shape is not None:
+        return by_shape
+    if model.max_input is not None and model.max_input.tokens is not None:
+        guess = Architecture(family="encoder", name="unknown")
+        return transformer(name, model, guess)
+    return Activations(
+        bytes=UNKNOWN_BYTES,
+        lower_bytes=0,
+        because="neither the largest input nor the architecture is known",
+        widened=(f"the input of {name} is unbounded: say models.{name}.max_input (shape and batch, or tokens)",),
+    )

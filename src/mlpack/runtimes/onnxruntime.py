@@ -1,0 +1,65 @@
+"""ONNX Runtime: weights are copied, repacked and optimised, so that memory is a multiple of the file."""
+
+from __future__ import annotations
+
+from mlpack.model import ModelInfo
+from mlpack.plan import Decided
+from mlpack.runtimes import activations, regions, times
+from mlpack.runtimes.base import Sized
+from mlpack.runtimes.facts import facts
+from mlpack.runtimes.measured import measured
+from mlpack.runtimes.threads import decided_threads
+from mlpack.spec import Model
+
+FACTS = facts(
+    "onnxruntime",
+    measured().onnxruntime,
+    packages=("onnxruntime",),
+    formats=("onnx",),
+    pool="pool",
+    fork_safe="unproven",  # worked in one measurement (docs/memory.md, preload); a proof belongs to each model
+)
+INSIDE_FACTOR = 2.8
+"""Anonymous memory over the file, weights inside: 1.5-2.8 measured; 637 of 414 MiB at 110M (docs/memory.md)."""
+EXTERNAL_FACTOR = 1.5
+"""The same with external data: 329 of 414 MiB at 110M, so 0.8; planned above, as repacking varies by operator."""
+EXTERNAL_LOWER_FACTOR = 0.5
+
+
+def size(name: str, model: Model, info: ModelInfo) -> Sized:
+    """A multiple of the file, by whether the weights are inside the .onnx file or beside it."""
+    external = len(info.files) > 1
+    stored = info.weights_bytes
+    factor, lower = (EXTERNAL_FACTOR, EXTERNAL_LOWER_FACTOR) if external else (INSIDE_FACTOR, 1.0)
+    where = "beside" if external else "inside"
+    needs = activations.of_request(name, model, info)
+    found = [
+        regions.weights(
+            name,
+            "anonymous",
+            factor * stored,
+            lower=lower * stored,
+            because=f"{factor} x {stored:,} bytes: weights {where} the .onnx file are copied and repacked",
+        ),
+        regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
+        *regions.creep(name, needs.creep_bytes),
+    ]
+    wide = f"ONNX Runtime holds 1.5-2.8 times the file of {name} where weights are inside it: planned as {factor}"
+    return Sized(
+        regions=tuple(found),
+        load_s=times.load_s(info, copied=True),
+        request_s=times.request_s(name, model, info),
+        widened=(*needs.widened, wide, times.WIDE_TIMES),
+    )
+
+
+def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:  # noqa: ARG001 - see below
+    """NumPy's threads, and ONNX Runtime's own in versions that read a variable.
+
+    Older versions take them only from ``SessionOptions.intra_op_num_threads``: the app reads ``{from: web.threads}``.
+    """
+    return {
+        "ORT_INTRA_OP_NUM_THREADS": decided_threads(threads, "ONNX Runtime's pool, in versions that read it"),
+        "OMP_NUM_THREADS": decided_threads(threads, "libraries beside ONNX Runtime that use OpenMP"),
+        "OPENBLAS_NUM_THREADS": decided_threads(threads, "NumPy's linear algebra"),
+    }

@@ -1,0 +1,69 @@
+"""scikit-learn models from joblib or pickle: Python objects and arrays, private to each worker."""
+
+from __future__ import annotations
+
+from mlpack.model import ModelInfo
+from mlpack.plan import Decided
+from mlpack.runtimes import regions, times
+from mlpack.runtimes.base import Sized
+from mlpack.runtimes.facts import facts
+from mlpack.runtimes.measured import measured
+from mlpack.runtimes.threads import decided_threads, openmp_environment
+from mlpack.spec import Model
+from mlpack.units import MIB
+
+FACTS = facts(
+    "sklearn",
+    measured().sklearn,
+    packages=("scikit-learn",),
+    formats=("joblib", "pickle"),
+    pool="openmp",
+    fork_safe="unproven",  # worked in one measurement (docs/memory.md, preload); a proof belongs to each model
+)
+LOADED_FACTOR = 1.4
+"""After load over the file: 384 of 277 MiB, a random forest by joblib (docs/memory.md)."""
+TRANSIENT_FACTOR = 0.65
+"""More while loading: 171 of 277 MiB, the same forest."""
+COMPRESSED_FACTOR = 5.8
+"""The same forest compressed: 48 MiB on disk for 277 MiB of arrays. Others compress less, hardly any more."""
+REQUEST_BYTES = 32 * MIB
+"""Rows, predictions and temporary arrays of one request; trees and linear models add little of their own."""
+
+
+def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - no input shape changes it much
+    """A multiple of the file; six times that if the file is compressed, as no header tells the size within."""
+    arrays = info.size_bytes * (COMPRESSED_FACTOR if info.compressed else 1)
+    unpacked = f"{COMPRESSED_FACTOR} x compressed " if info.compressed else ""
+    found = (
+        regions.weights(
+            name,
+            "anonymous",
+            LOADED_FACTOR * arrays,
+            lower=info.size_bytes,
+            because=f"{LOADED_FACTOR} x {unpacked}{info.size_bytes:,} bytes of file",
+        ),
+        regions.transient(
+            name, TRANSIENT_FACTOR * arrays, lower=0, because="the unpickler holds arrays twice for a moment"
+        ),
+        regions.activations(name, REQUEST_BYTES, lower=0, because="rows and temporary arrays of one request"),
+    )
+    widened: tuple[str, ...] = (times.WIDE_TIMES,)
+    if info.compressed:
+        widened = (
+            f"{name} is compressed: its size in memory is a guess ({COMPRESSED_FACTOR} times the file)",
+            *widened,
+        )
+    return Sized(
+        regions=found,
+        load_s=times.load_s(info, copied=True) * (COMPRESSED_FACTOR if info.compressed else 1),
+        request_s=1.0,
+        widened=widened,
+    )
+
+
+def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:
+    """OpenMP and BLAS threads, and joblib's idea of how many cores there are."""
+    return {
+        **openmp_environment(threads, shared_cores=shared_cores),
+        "LOKY_MAX_CPU_COUNT": decided_threads(threads, "joblib's workers where n_jobs=-1"),
+    }

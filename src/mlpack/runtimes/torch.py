@@ -1,0 +1,79 @@
+"""PyTorch called by the app itself: ``torch.load`` or safetensors into a module. Weights are planned as copied."""
+
+from __future__ import annotations
+
+from mlpack.model import ModelInfo
+from mlpack.plan import Decided
+from mlpack.runtimes import activations, regions, times
+from mlpack.runtimes.base import Sized
+from mlpack.runtimes.facts import facts
+from mlpack.runtimes.loading import float32_bytes, stored_narrow
+from mlpack.runtimes.measured import measured
+from mlpack.runtimes.threads import openmp_environment
+from mlpack.spec import Model
+from mlpack.units import MIB
+
+FACTS = facts(
+    "torch",
+    measured().torch,
+    packages=("torch",),
+    formats=("pytorch", "safetensors", "transformers"),
+    pool="openmp",
+    fork_safe="unproven",  # worked without, hung after an inference before the fork (docs/memory.md, preload)
+)
+LOADED_OVERHEAD_BYTES = 8 * MIB
+"""Python objects of the modules: 3 MiB at 110M parameters, 6 MiB at 410M (docs/memory.md)."""
+
+
+def size(name: str, model: Model, info: ModelInfo) -> Sized:
+    """Copied weights and as much again while loading: the module is built first, then the file is read into it.
+
+    A mapped file (``mmap=True`` with ``assign=True``, safetensors without a copy) needs a quarter: the app's code
+    decides, no header tells. Measured at 110M, transformers imported for the module's class: 421 MiB after load and 837
+    at the peak, of 418 MiB stored (docs/memory.md).
+    """
+    copied = float32_bytes(info)
+    widened: tuple[str, ...] = (times.WIDE_TIMES,)
+    if info.mappable:
+        widened = (f"the loader of {name} is unknown: planned as copied; mapped weights need a quarter", *widened)
+    if stored_narrow(info):
+        widened = (f"{name} is stored in 16 bits and planned as cast to 32", *widened)
+    needs = activations.of_request(name, model, info)
+    lower = 0 if info.mappable else info.weights_bytes
+    found = [
+        regions.weights(
+            name,
+            "anonymous",
+            copied + LOADED_OVERHEAD_BYTES,
+            lower=lower,
+            because=f"{info.weights_bytes:,} stored bytes, copied by the loader",
+        ),
+        regions.transient(
+            name, copied, lower=0, because="the module's initial weights and the file's are both there while loading"
+        ),
+    ]
+    if info.mappable:
+        found.append(
+            regions.region(
+                f"{name} file",
+                "load",
+                "mapped",
+                "process",
+                info.weights_bytes,
+                lower=info.weights_bytes,
+                because="the file's pages while its weights are read; they stay where the loader maps them",
+            )
+        )
+    found.append(regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because))
+    found.extend(regions.creep(name, needs.creep_bytes))
+    return Sized(
+        regions=tuple(found),
+        load_s=times.load_s(info, copied=True),
+        request_s=times.request_s(name, model, info),
+        widened=(*needs.widened, *widened),
+    )
+
+
+def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:
+    """OpenMP, MKL and OpenBLAS threads; sleeping waiters where cores are shared."""
+    return openmp_environment(threads, shared_cores=shared_cores)
