@@ -1,0 +1,35 @@
+"""Where models and volumes lie inside containers and on hosts; the same path in both, so that argv and env agree."""
+
+from __future__ import annotations
+
+from posixpath import normpath
+
+from mlpack.errors import SpecError
+from mlpack.spec import Spec
+
+
+def model_path(spec: Spec, name: str) -> str:
+    """Where model ``name`` lies: its mount, else below the root at its own relative path.
+
+    A model of a hub answers with its hub name, which is what ``from_pretrained`` takes. Raises SpecError where it has
+    neither.
+    """
+    model = spec.models[name]
+    if model.mount is not None:
+        return model.mount
+    if model.path is not None:
+        return normpath(f"{spec.root_path}/{model.path}")
+    if model.hub is not None:
+        return model.hub
+    raise SpecError("this model has neither a path nor a hub name", where=f"models.{name}", hint="write `path: FILE`")
+
+
+def volume_path(spec: Spec, name: str) -> str:
+    """Where volume ``name`` is mounted: its mount, else below the root at its folder's relative path, else its name."""
+    volume = spec.volumes[name]
+    return volume.mount or normpath(f"{spec.root_path}/{volume.path or name}")
+
+
+def deploy_folder(profiles: tuple[str, ...]) -> str:
+    """The folder of rendered files, relative to the project: ``deploy/prod`` or ``deploy/prod-hybrid``."""
+    return "deploy/" + ("-".join(profiles) or "default")
