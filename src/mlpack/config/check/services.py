@@ -1,0 +1,79 @@
+"""Is each service whole, and does nothing in it contradict its server?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mlpack.config.check.said import Said
+from mlpack.spec import Model, Service, Spec
+
+RUNS_AN_APP = ("gunicorn", "uvicorn", "celery", "ray")
+RUNS_A_MODEL = ("llama_server", "ollama")
+PROXIES = ("caddy", "nginx")
+_APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.\w+)*(\([^()]*\))?")
+_CELERY_APP = re.compile(rf"{_APP.pattern}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+_PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
+
+
+def check(spec: Spec) -> Iterator[Said]:
+    """Needed and misplaced fields of every service, model and build; host ports published twice."""
+    if not spec.services:
+        yield Said(
+            "services", "there is no service", "write at least one, like services: {web: {server: gunicorn, ...}}"
+        )
+    for name, model in spec.models.items():
+        yield from _model(f"models.{name}", model)
+    published: dict[int, str] = {}
+    for name, service in spec.services.items():
+        at = f"services.{name}"
+        yield from _service(at, service)
+        if service.publish is not None:
+            first = published.setdefault(service.publish, name)
+            if first != name:
+                what = f"the host's port {service.publish} is already published by {first}"
+                yield Said(f"{at}.publish", what, "give one of them another port")
+    builds = [("build", spec.build), *((f"services.{name}.build", s.build) for name, s in spec.services.items())]
+    for at, build in builds:
+        if build is not None and build.python is not None and not _PYTHON.fullmatch(build.python):
+            yield Said(f"{at}.python", f"{build.python!r} is not a Python version", 'write it like "3.11"')
+
+
+def _model(at: str, model: Model) -> Iterator[Said]:
+    if (model.path is None) == (model.hub is None):
+        what = "has neither path nor hub" if model.path is None else "has both path and hub"
+        yield Said(at, what, "a model is a path of the project or a name on a hub: exactly one")
+
+
+def _service(at: str, service: Service) -> Iterator[Said]:
+    yield from _needs(at, service)
+    if service.image is not None and service.build is not None and service.build.dockerfile is not None:
+        yield Said(f"{at}.image", "has both image and build.dockerfile", "keep one")
+    if service.app is not None:
+        pattern = _CELERY_APP if service.server == "celery" else _APP
+        if service.server not in RUNS_AN_APP:
+            yield Said(f"{at}.app", f"{service.server} runs no app", f"servers that do: {', '.join(RUNS_AN_APP)}")
+        elif not pattern.fullmatch(service.app):
+            yield Said(f"{at}.app", f"{service.app!r} is not module:attribute", 'write it like "app:app"')
+    if service.server not in PROXIES:
+        for field in ("to", "domain", "rate_per_s"):
+            if getattr(service, field) is not None:
+                yield Said(f"{at}.{field}", f"{service.server} is no proxy", f"servers that are: {', '.join(PROXIES)}")
+    if service.domain is not None and not _DOMAIN.fullmatch(service.domain):
+        yield Said(f"{at}.domain", f"{service.domain!r} is not a host name", "write it like app.example.org")
+    if service.health is not None and not service.health.startswith("/"):
+        yield Said(f"{at}.health", f"{service.health!r} is not a path", "write it like /health")
+    for key in service.env:
+        if not _ENV_KEY.fullmatch(key):
+            yield Said(f"{at}.env.{key}", f"{key!r} cannot name a variable", "letters, digits and _, no digit first")
+
+
+def _needs(at: str, service: Service) -> Iterator[Said]:
+    if service.server in RUNS_AN_APP and service.app is None:
+        yield Said(at, f"{service.server} needs `app`", 'write what it runs, like app: "app:app"')
+    if service.server in RUNS_A_MODEL and not service.models:
+        yield Said(at, f"{service.server} needs `models`", "name the model it serves, like models: [llm]")
+    if service.server in PROXIES and service.to is None:
+        yield Said(at, f"{service.server} needs `to`", "name the service behind it, like to: web")
