@@ -25,6 +25,7 @@ LIBRARY_VARIABLES = {  # distribution -> variable and what it sets; each proven 
 }
 _NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _SEPARATORS = re.compile(r"[-_.]+")
+_UPPER = re.compile(r"(===?|~=|<=|<)\s*v?(\d+)((?:\.\d+)*)")
 
 
 def distribution(requirement: str) -> str | None:
@@ -48,3 +49,20 @@ def library_environment(requirements: Sequence[str], threads: int) -> dict[str, 
         for package, (variable, why) in LIBRARY_VARIABLES.items()
         if package in named
     }
+
+
+def major_version(requirements: Sequence[str], package: str) -> int | None:
+    """The highest major version of ``package`` that the requirements admit; None where they set no upper bound.
+
+    Reads ``==4.46``, ``~=4.40``, ``<=4.9``, ``<5``; the first bound of the first line that names the package.
+    """
+    for line in requirements:
+        if distribution(line) != package:
+            continue
+        match = _UPPER.search(line.split(";", maxsplit=1)[0].split("#", maxsplit=1)[0])
+        if match is None:
+            continue
+        operator, major, rest = match.groups()
+        exclusive = operator == "<" and not rest.strip(".0")
+        return int(major) - 1 if exclusive else int(major)
+    return None

@@ -1,0 +1,123 @@
+"""Import regions: interpreter, libraries, server, app and kernel of one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlpack.footprint import Region
+from mlpack.runtimes import RUNTIMES
+from mlpack.runtimes.base import RuntimeFacts
+from mlpack.runtimes.measured import ImportCost, measured
+from mlpack.servers.base import ServerFacts
+from mlpack.spec import RuntimeName
+from mlpack.units import KIB, MIB
+
+APP_ANONYMOUS_BYTES = 40 * MIB
+"""A web framework and the app's own modules. FastAPI with gunicorn and uvicorn took 32 MiB after import, 12 of them
+beyond interpreter and server (measured, FastAPI 0.139, Python 3.11); the rest is for the app's modules."""
+APP_MAPPED_BYTES = 8 * MIB
+"""Their compiled parts: 14 MiB mapped with the interpreter's 6 (same measurement)."""
+KERNEL_BYTES = 2560 * KIB
+"""Page tables, stacks and sockets of one process: 2.5 MiB (docs/memory.md, rule)."""
+VERSION_FACTOR = 0.8
+"""Lower bound of what importing a library takes in another version or with fewer of its modules."""
+
+
+def in_play(names: Iterable[RuntimeName]) -> tuple[RuntimeFacts, ...]:
+    """The runtimes of one process, each once, in the order of RUNTIMES; transformers brings its torch."""
+    wanted = set(names)
+    if "transformers" in wanted:
+        wanted.discard("torch")
+    return tuple(RUNTIMES[name].FACTS for name in RUNTIMES if name in wanted)
+
+
+def runtime_regions(runtimes: tuple[RuntimeFacts, ...], label: str = "") -> tuple[Region, Region]:
+    """Interpreter and libraries, anonymous and mapped. ``label`` tells actors of one service apart.
+
+    Two runtimes share interpreter and NumPy: together they need the sum of each beyond bare Python, or less; surely
+    they need the larger of the two.
+    """
+    bare = measured().bare_python
+    anonymous = bare.anonymous_bytes + sum(f.import_anonymous_bytes - bare.anonymous_bytes for f in runtimes)
+    mapped = bare.mapped_bytes + sum(f.import_mapped_bytes - bare.mapped_bytes for f in runtimes)
+    surely = max((f.import_anonymous_bytes for f in runtimes), default=bare.anonymous_bytes)
+    surely_mapped = max((f.import_mapped_lower_bytes for f in runtimes), default=bare.mapped_lower_bytes)
+    because = _because(runtimes, bare)
+    return (
+        Region(
+            name=f"{label}interpreter and libraries",
+            stage="import",
+            kind="anonymous",
+            per="process",
+            bytes=anonymous,
+            lower_bytes=round(VERSION_FACTOR * surely),
+            source="estimated",
+            because=because,
+        ),
+        Region(
+            name=f"{label}shared libraries",
+            stage="import",
+            kind="mapped",
+            per="process",
+            bytes=mapped,
+            lower_bytes=round(VERSION_FACTOR * surely_mapped),
+            source="estimated",
+            because=because,
+        ),
+    )
+
+
+def server_regions(facts: ServerFacts) -> tuple[Region, ...]:
+    """What the server program itself adds to a process (the whole of it for programs without an app)."""
+    return (
+        _default(facts.name, "anonymous", facts.anonymous_bytes, facts.anonymous_bytes // 2, facts.source),
+        _default(f"{facts.name} libraries", "mapped", facts.mapped_bytes, facts.mapped_bytes // 2, facts.source),
+    )
+
+
+def app_regions() -> tuple[Region, ...]:
+    """Framework and the app's own modules: nobody knows them before they are measured."""
+    because = "a web framework (FastAPI: 12 MiB beyond interpreter and server) and the app's own modules"
+    return (
+        _default("app", "anonymous", APP_ANONYMOUS_BYTES, 0, because),
+        _default("app libraries", "mapped", APP_MAPPED_BYTES, 0, because),
+    )
+
+
+def kernel_region(processes: int = 1) -> Region:
+    """Kernel memory of ``processes`` processes that always come together."""
+    count = KERNEL_BYTES * processes
+    return Region(
+        name="kernel",
+        stage="import",
+        kind="kernel",
+        per="process",
+        bytes=count,
+        lower_bytes=count // 2,
+        source="default",
+        because="page tables, stacks and sockets: 2.5 MiB per process",
+    )
+
+
+def _because(runtimes: tuple[RuntimeFacts, ...], bare: ImportCost) -> str:
+    if not runtimes:
+        return f"a bare interpreter; {bare.source}"
+    if len(runtimes) == 1:
+        return f"{runtimes[0].name} imported; {runtimes[0].source}"
+    names = " + ".join(facts.name for facts in runtimes)
+    return f"{names}: sum of each beyond a bare interpreter; {'; '.join(facts.source for facts in runtimes)}"
+
+
+def _default(name: str, kind: str, count: int, lower: int, because: str) -> Region:
+    return Region.model_validate(
+        {
+            "name": name,
+            "stage": "import",
+            "kind": kind,
+            "per": "process",
+            "bytes": count,
+            "lower_bytes": lower,
+            "source": "default",
+            "because": because,
+        }
+    )
