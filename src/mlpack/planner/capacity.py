@@ -1,0 +1,201 @@
+"""How many workers, threads and requests at once: the ways a service could run, and the smallest good one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mlpack.errors import DoesNotFit, SpecError
+from mlpack.plan import Decided
+from mlpack.planner.subject import Choice, Subject
+from mlpack.planner.threads import fits_cores, most_threads, teams
+from mlpack.spec import Load
+
+PARALLEL_SHARE = 0.91
+"""Share of one request that more threads speed up: 12.3 / 6.7 requests/s with 2 threads (measured, docs/memory.md)."""
+WORKER_SCALING = 0.985
+"""Each of several workers against a lone one: 13.2 / 6.7 / 2 requests/s (measured, docs/memory.md)."""
+GOOD_ENOUGH = 0.95
+"""The smallest choice within 5 % of the best is taken: memory is worth more than the last percent."""
+PLAIN_WORKERS = 2
+"""Workers of an app without models: a second one answers while the first restarts or collects garbage."""
+
+
+def candidates(subject: Subject) -> tuple[Choice, ...]:
+    """Every sensible way to run ``subject``; what the user set is in all of them.
+
+    Raises DoesNotFit where the user's numbers break the thread rule, SpecError where they cannot be meant.
+    """
+    service = subject.service
+    concurrency = _concurrency(subject)
+    replicas = service.replicas or 1
+    choices = []
+    for workers in [service.workers] if service.workers else _worker_range(subject, concurrency):
+        threads = service.threads or most_threads(subject, workers, concurrency)
+        preload = _preload(subject, workers)
+        choice = Choice(workers, threads, concurrency, replicas, preload)
+        if threads == 1 or fits_cores(subject, choice) or not subject.computes:
+            choices.append(choice)
+    if not choices:
+        raise _too_many_threads(subject, concurrency)
+    return tuple(choices)
+
+
+def speed(threads: int) -> float:
+    """How much faster one request is with ``threads`` threads than with one (Amdahl's law)."""
+    return 1 / ((1 - PARALLEL_SHARE) + PARALLEL_SHARE / threads)
+
+
+def rate(subject: Subject, choice: Choice) -> float:
+    """Requests per second of one replica, relative to one worker with one thread.
+
+    Requests beyond the cores wait; they add nothing.
+    """
+    useful = max(1, int(subject.cores // (choice.threads * subject.parallel)))
+    streams = min(choice.workers * choice.concurrency, useful)
+    return (streams * WORKER_SCALING if streams > 1 else 1.0) * speed(choice.threads)
+
+
+def pick(
+    subject: Subject, choices: Sequence[Choice], bytes_of: Callable[[Choice], int], objective: str, load: Load
+) -> Choice:
+    """The choice for ``objective`` among ``choices``, all of which fit: the smallest within 5 % of the best.
+
+    With a load, the smallest that bears it; where none does, the best there is (``unmet`` says so).
+    """
+
+    def score(choice: Choice) -> float:
+        return speed(choice.threads) if objective == "latency" else rate(subject, choice)
+
+    bearing = [choice for choice in choices if not unmet(subject, choice, load)] if has_load(subject, load) else []
+    if bearing:
+        good = bearing
+    elif objective == "memory":
+        good = list(choices)
+    else:
+        best = max(score(choice) for choice in choices)
+        good = [choice for choice in choices if score(choice) >= GOOD_ENOUGH * best]
+    return min(good, key=lambda choice: (bytes_of(choice), -score(choice), choice.workers))
+
+
+def has_load(subject: Subject, load: Load) -> bool:
+    """A load is stated, and this service computes: the one that must bear it."""
+    return subject.computes and load != Load()
+
+
+def seconds(subject: Subject, choice: Choice) -> float:
+    """How long the largest request takes alone with the chosen threads, from the footprint's time and threads."""
+    return subject.footprint.request_s * speed(subject.footprint.threads or 1) / speed(choice.threads)
+
+
+def unmet(subject: Subject, choice: Choice, load: Load) -> str | None:
+    """Why ``choice`` does not bear ``load``, with the cores that would; None where it does."""
+    alone = max(subject.footprint.request_s, 0.001) * speed(subject.footprint.threads or 1)
+    rps = choice.replicas * rate(subject, choice) / alone
+    if load.rps and rps < load.rps:
+        cores = -int(-load.rps * alone // WORKER_SCALING)
+        return f"about {rps:.3g} of {load.rps:g} requests/s; about {cores} cores would do"
+    streams = max(1, min(choice.workers * choice.concurrency, int(subject.cores // choice.threads)))
+    rounds = max(1, -(-(load.concurrency or 1) // (choice.replicas * streams)))
+    p95 = rounds * seconds(subject, choice)
+    if load.p95_s and p95 > load.p95_s:
+        return f"about {p95:.3g} s for the largest request, asked {load.p95_s:g} s: more or faster cores"
+    return None
+
+
+def decided_workers(subject: Subject, choice: Choice, ways: int, objective: str) -> Decided[int]:
+    """The number of workers as a decision; ``ways``: how many candidates fitted into memory."""
+    user = subject.chosen("workers")
+    if user is not None:
+        return user
+    if not subject.can_have_workers:
+        return Decided(value=1, source="default", because=f"{subject.facts.name} is one program")
+    if not subject.computes:
+        because = f"runs no model: {PLAIN_WORKERS} workers, not more than cores"
+        return Decided(value=choice.workers, source="default", because=because)
+    best = {"throughput": "requests/s", "latency": "time per request", "memory": "memory"}[objective]
+    because = (
+        f"smallest within 5 % of the best {best} among {ways} that fit {subject.cores:g} cores and memory: "
+        f"{choice.workers} x {choice.threads} threads is {rate(subject, choice):.3g}x one worker with one thread"
+    )
+    return Decided(value=choice.workers, source="calculated", because=because)
+
+
+def decided_concurrency(subject: Subject, choice: Choice) -> Decided[int]:
+    """Requests at once per worker as a decision."""
+    user = subject.chosen("concurrency", f"set in the spec, enforced by {subject.admission.enforced_by}")
+    if user is not None:
+        return user
+    if subject.admission.adjustable and subject.computes:
+        because = "a model computes with all its threads: a second request at once costs memory and wins nothing"
+        return Decided(value=choice.concurrency, source="calculated", because=because)
+    because = f"what the server does by itself ({subject.admission.enforced_by})"
+    return Decided(value=choice.concurrency, source="default", because=because)
+
+
+def decided_preload(subject: Subject, choice: Choice) -> Decided[bool]:
+    """Whether models are loaded before the fork, as a decision."""
+    if subject.service.preload is not None:
+        return Decided(value=choice.preload, source=subject.said("preload"), because="set in the spec")
+    blocked = preload_blocked(subject)
+    because = blocked or ("one worker shares with nobody" if choice.workers == 1 else "forked workers answered")
+    return Decided(value=choice.preload, source="calculated", because=because)
+
+
+def preload_blocked(subject: Subject) -> str | None:
+    """Why models must not be loaded before the fork; None where a real inference after fork has been proven."""
+    if subject.facts.preload_fork_point is None:
+        return f"{subject.facts.name} cannot load before it forks"
+    unsafe = [runtime.name for runtime in subject.runtimes if runtime.fork_safe == "no"]
+    if unsafe:
+        return f"{' and '.join(unsafe)} hung on every request after a fork (measured)"
+    if not subject.footprint.fork_proven:
+        return "no inference after a fork has been proven; `mlpack estimate --measure` tries it"
+    return None
+
+
+def _concurrency(subject: Subject) -> int:
+    wanted, admission = subject.service.concurrency, subject.admission
+    if wanted is None:
+        return 1 if admission.adjustable and subject.computes else admission.natural
+    if wanted != admission.natural and not admission.adjustable:
+        raise SpecError(
+            f"nothing can hold {subject.name} to {wanted} requests at once: {admission.enforced_by}",
+            where=f"services.{subject.name}.concurrency",
+            hint=f"let the app read {{from: {subject.name}.concurrency}} in its env and bound itself, or leave it out",
+        )
+    return wanted
+
+
+def _worker_range(subject: Subject, concurrency: int) -> Sequence[int]:
+    cores = max(1, int(subject.cores))
+    if not subject.can_have_workers or subject.facts.role == "actors":
+        return [1]
+    if not subject.computes:
+        return [min(PLAIN_WORKERS, cores)]
+    return range(1, max(1, cores // teams(subject, 1, concurrency)) + 1)
+
+
+def _preload(subject: Subject, workers: int) -> bool:
+    blocked, wanted = preload_blocked(subject), subject.service.preload
+    if wanted and blocked:
+        raise SpecError(
+            f"preload is refused: {blocked}",
+            where=f"services.{subject.name}.preload",
+            hint="leave preload out; mlpack turns it on where it is proven",
+        )
+    return wanted if wanted is not None else blocked is None and workers > 1 and subject.computes
+
+
+def _too_many_threads(subject: Subject, concurrency: int) -> DoesNotFit:
+    service = subject.service
+    workers, threads = service.workers or 1, service.threads or 1
+    count = teams(subject, workers, concurrency) * threads
+    fitting = most_threads(subject, workers, concurrency)
+    return DoesNotFit(
+        f"{subject.name}: {workers} workers x {concurrency} at once x {threads} threads want {count} threads on "
+        f"{subject.cores:g} cores; a little oversubscription is the worst case, up to 4.5x slower (measured)",
+        where=f"services.{subject.name}.threads",
+        hint=f"set threads: {fitting}, or leave it out"
+        if fitting < threads
+        else f"leave threads or workers of services.{subject.name} out, or plan for more cores",
+    )

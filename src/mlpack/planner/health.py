@@ -1,0 +1,47 @@
+"""The health check's times: the start period covers the load, a busy service is not called dead."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from mlpack.plan import Decided, HealthPlan
+from mlpack.planner.subject import Choice, Subject
+from mlpack.planner.timeouts import load_bound_s
+from mlpack.units import show_duration
+
+LEAST_START_PERIOD_S = 10
+INTERVAL_S = 30
+"""Each check starts a small process; compose restarts nothing by itself, so that faster checks gain little."""
+RETRIES = 3
+LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 5, 25
+"""A check waits for a busy worker (no answer within 3-5 s with all workers busy, measured), below the interval."""
+
+
+def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPlan | None:
+    """How ``subject``'s health is asked; None where it has neither a health path nor a program that tells."""
+    path, argv = subject.health_path, subject.facts.health_argv
+    if path is None and argv is None:
+        return None
+    load = load_bound_s(subject, choice)
+    wide = subject.footprint.source == "estimated" and subject.computes
+    period = -(-max(LEAST_START_PERIOD_S, ceil(load)) // 5) * 5
+    timeout = max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, ceil(request_s / 2))) if subject.computes else LEAST_TIMEOUT_S
+    return HealthPlan(
+        path=path,
+        start_period_s=Decided(
+            value=period,
+            source="calculated",
+            because=f"{choice.workers} loading at once on {subject.cores:g} cores take at most {show_duration(load)}"
+            + ("; an estimate, wide on purpose: `mlpack estimate --measure` narrows it" if wide else ""),
+        ),
+        interval_s=Decided(value=INTERVAL_S, source="default", because="a check costs a process"),
+        start_interval_s=Decided(
+            value=max(1, min(5, period // 10)), source="calculated", because="ready is seen soon after it is true"
+        ),
+        timeout_s=Decided(
+            value=timeout,
+            source="calculated" if subject.computes else "default",
+            because="busy workers answer late" if subject.computes else "answers at once",
+        ),
+        retries=Decided(value=RETRIES, source="default", because="one slow answer is not an outage"),
+    )

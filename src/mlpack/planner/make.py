@@ -1,0 +1,143 @@
+"""make_plan: host, spec and footprints to a whole plan, or a refusal with the whole sum. Same input, same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mlpack.errors import SpecError
+from mlpack.footprint import Footprint
+from mlpack.host import HostFacts
+from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
+from mlpack.planner.budget import core_shares, decided_cpus, household
+from mlpack.planner.claims import Settled, claim, settle
+from mlpack.planner.notes import notes
+from mlpack.planner.placement import CONTAINER_TARGETS, published, require_cpu, target_of
+from mlpack.planner.service import service_plan, times_of
+from mlpack.planner.subject import Catalog, Origin, Subject, packaged_footprint
+from mlpack.planner.threads import clashes
+from mlpack.planner.timeouts import request_bounds
+from mlpack.report import Finding
+from mlpack.runtimes import RUNTIMES
+from mlpack.runtimes.libraries import library_environment
+from mlpack.servers import SERVERS
+from mlpack.spec import RuntimeName, Service, Spec
+
+BUILT_IN = Catalog(servers=SERVERS, runtimes=RUNTIMES, library_environment=library_environment)
+NO_REQUIREMENTS: Mapping[str, Sequence[str]] = {}
+
+
+def make_plan(
+    host: HostFacts,
+    spec: Spec,
+    footprints: Mapping[str, Footprint],
+    *,
+    profiles: tuple[str, ...],
+    origins: Mapping[str, Origin],
+    runtimes: Mapping[str, tuple[RuntimeName, ...]],
+    requirements: Mapping[str, Sequence[str]] = NO_REQUIREMENTS,
+    catalog: Catalog = BUILT_IN,
+) -> Plan:
+    """Decide everything about ``spec`` on ``host``.
+
+    ``footprints`` has one process of each service by name; a program without an app of the project may be left out.
+    ``origins``: dotted path of the spec -> where its value came from. ``runtimes`` and ``requirements``: by service.
+    Raises DoesNotFit (memory, cores or a card are missing) and SpecError (settings that contradict each other).
+    """
+    notes_on_cards = require_cpu(host, spec)
+    targets = {name: target_of(spec, service) for name, service in spec.services.items()}
+    house = household(host, spec, origins, containers=any(target in CONTAINER_TARGETS for target in targets.values()))
+    subjects = {
+        name: _subject(
+            name,
+            service,
+            spec,
+            footprints=footprints,
+            runtimes=runtimes.get(name, ()),
+            origins=origins,
+            catalog=catalog,
+        )
+        for name, service in spec.services.items()
+    }
+    for subject in subjects.values():
+        decided_cpus(subject, 1, house.cores.value)  # a cap beyond the host is refused before it distorts shares
+    shares = core_shares(subjects, house.cores.value)
+    subjects = {name: replace(subject, cores=shares[name]) for name, subject in subjects.items()}
+    ports = published(subjects)
+    settled = settle({name: claim(subject, spec) for name, subject in subjects.items()}, house, spec)
+    requests = request_bounds(subjects, {name: one.choice for name, one in settled.items()})
+    times = times_of(settled, requests)
+    computing = sum(subject.computes for subject in subjects.values())
+    plans = {
+        name: service_plan(
+            one,
+            times[name],
+            spec,
+            catalog,
+            requirements.get(name, ()),
+            publish=ports[name],
+            cores=house.cores,
+            crowded=computing > 1 or (computing == 1 and not one.subject.computes),
+        )
+        for name, one in settled.items()
+    }
+    return Plan(
+        name=spec.name,
+        profiles=profiles,
+        spec=spec,
+        services=plans,
+        budget=BudgetPlan(
+            total_bytes=house.total,
+            usable_bytes=house.usable,
+            cores=house.cores,
+            rows=tuple(_row(name, plan) for name, plan in plans.items()),
+        ),
+        findings=(*notes_on_cards, *house.findings, *_findings(settled, plans, spec)),
+    )
+
+
+def _subject(
+    name: str,
+    service: Service,
+    spec: Spec,
+    *,
+    footprints: Mapping[str, Footprint],
+    runtimes: Sequence[RuntimeName],
+    origins: Mapping[str, Origin],
+    catalog: Catalog,
+) -> Subject:
+    server = catalog.servers.get(service.server)
+    if server is None:
+        known = ", ".join(catalog.servers)
+        raise SpecError(f"there is no server {service.server!r}", where=f"services.{name}.server", hint=known)
+    loads = [n for n in (spec.load.concurrency, spec.verify.concurrency) if n is not None]
+    footprint = footprints.get(name) or packaged_footprint(name, server.FACTS)
+    packaged = all(region.source == "default" for region in footprint.regions)
+    return Subject(
+        name=name,
+        service=service,
+        facts=server.FACTS,
+        admission=server.admission(spec, name),
+        footprint=footprint,
+        runtimes=tuple(catalog.runtimes[runtime].FACTS for runtime in runtimes),
+        target=target_of(spec, service),
+        cores=1.0,
+        origins=origins,
+        packaged=packaged,
+        expected_concurrency=max(loads) if loads else None,
+    )
+
+
+def _row(name: str, plan: ServicePlan) -> BudgetRow:
+    replicas = plan.replicas.value
+    limit = replicas * plan.memory.limit_bytes.value
+    return BudgetRow(service=name, replicas=replicas, limit_bytes=limit, cpus=replicas * plan.cpus.value)
+
+
+def _findings(settled: Mapping[str, Settled], plans: Mapping[str, ServicePlan], spec: Spec) -> list[Finding]:
+    found: list[Finding] = []
+    for name, one in settled.items():
+        found += one.findings
+        found += notes(one.subject, one.choice, plans[name], spec.load)
+        found += clashes(one.subject, one.choice)
+    return found

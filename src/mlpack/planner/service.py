@@ -1,0 +1,96 @@
+"""One service's whole plan, put together from what the deciding modules say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlpack.plan import Decided, ServicePlan, TimePlan
+from mlpack.planner import capacity, threads
+from mlpack.planner.budget import decided_cpus
+from mlpack.planner.claims import Settled
+from mlpack.planner.health import health_plan
+from mlpack.planner.memory import fork_point, memory_plan
+from mlpack.planner.placement import port_of
+from mlpack.planner.processes import pids
+from mlpack.planner.subject import Catalog, Subject
+from mlpack.planner.timeouts import plain_times, proxy_times, queue_times, soft_hard, web_times
+from mlpack.spec import Spec
+
+
+def times_of(settled: Mapping[str, Settled], requests: Mapping[str, Decided[float]]) -> dict[str, TimePlan]:
+    """Every service's time limits; a proxy's follow from its app's, a queue's redelivery from all its workers."""
+    times: dict[str, TimePlan] = {}
+    for name, one in settled.items():
+        subject = one.subject
+        if subject.facts.chain == "queue":
+            shared = max(soft_hard(requests[n].value)[1] for n in _same_brokers(settled, name))
+            times[name] = queue_times(subject, one.choice, requests[name], 2 * shared)
+        elif subject.facts.chain == "web" and subject.facts.role != "proxy":
+            times[name] = web_times(subject, one.choice, requests[name])
+        elif subject.facts.role != "proxy":
+            times[name] = plain_times(requests[name], slow_stop=subject.facts.role == "database")
+    for name, one in settled.items():
+        if one.subject.facts.role == "proxy":
+            target = times.get(one.subject.service.to or "")
+            times[name] = (
+                proxy_times(requests[name], target) if target else plain_times(requests[name], slow_stop=False)
+            )
+    return {name: times[name] for name in settled}
+
+
+def service_plan(
+    settled: Settled,
+    times: TimePlan,
+    spec: Spec,
+    catalog: Catalog,
+    requirements: Sequence[str],
+    *,
+    publish: int | None,
+    cores: Decided[float],
+    crowded: bool,
+) -> ServicePlan:
+    """The plan of one service. ``crowded``: other services compute on the same cores."""
+    subject, choice = settled.subject, settled.choice
+    replicas = subject.chosen("replicas") or Decided[int](value=1, source="default", because="one is enough, or asked")
+    worker_class = subject.admission.worker_class
+    shared = crowded or threads.teams(subject, choice.workers, choice.concurrency) * choice.replicas > 1
+    return ServicePlan(
+        server=subject.service.server,
+        target=subject.target,
+        device="cpu",
+        runtimes=tuple(runtime.name for runtime in subject.runtimes),
+        replicas=replicas,
+        workers=capacity.decided_workers(subject, choice, settled.ways, spec.objective),
+        threads=threads.decided(subject, choice),
+        concurrency=capacity.decided_concurrency(subject, choice),
+        enforced_by=subject.admission.enforced_by,
+        preload=capacity.decided_preload(subject, choice),
+        fork_point=fork_point(subject, choice),
+        worker_class=None
+        if worker_class is None
+        else Decided(value=worker_class, source="calculated", because=f"what {subject.facts.name} runs this app with"),
+        port=port_of(subject),
+        publish=publish,
+        cpus=decided_cpus(subject, choice.workers, cores.value),
+        pids=pids(subject, choice, cores.value),
+        memory=memory_plan(subject, choice, settled.sum_, settled.limit),
+        times=times,
+        health=health_plan(subject, choice, times.request_s.value),
+        environment=threads.environment(subject, choice, catalog, requirements, shared_cores=shared),
+        footprint_source="default" if subject.packaged else subject.footprint.source,
+    )
+
+
+def _same_brokers(settled: Mapping[str, Settled], name: str) -> list[str]:
+    """The queue workers that share a broker with ``name``: redelivery by one of them hands out the others' tasks."""
+    brokers = _brokers(settled, settled[name].subject)
+    return [
+        other
+        for other, one in settled.items()
+        if one.subject.facts.chain == "queue" and (other == name or brokers & _brokers(settled, one.subject))
+    ]
+
+
+def _brokers(settled: Mapping[str, Settled], subject: Subject) -> set[str]:
+    named = {value.of for value in subject.service.env.values() if value.of}
+    return {name for name in named if name in settled and settled[name].subject.facts.role == "broker"}

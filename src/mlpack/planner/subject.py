@@ -1,0 +1,116 @@
+"""One service with everything that is known about it before anything is decided: what the deciding modules read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlpack.footprint import Footprint, Region
+from mlpack.plan import Decided
+from mlpack.runtimes.base import Runtime, RuntimeFacts
+from mlpack.servers.base import Admission, Server, ServerFacts
+from mlpack.spec import RuntimeName, ServerName, Service, TargetName
+
+Origin = Literal["default", "profile", "user"]
+MULTI_PROCESS_ROLES = frozenset({"app", "worker", "actors"})
+"""Programs that can run several copies of the app; the others are one process, whatever the cores."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The variants a plan may use: servers, runtimes, and the variables of libraries that bring their own threads."""
+
+    servers: Mapping[ServerName, Server]
+    runtimes: Mapping[RuntimeName, Runtime]
+    library_environment: Callable[[Sequence[str], int], dict[str, Decided[str]]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A service to decide about. ``cores`` is the share of the host that ONE replica may compute with."""
+
+    name: str
+    service: Service
+    facts: ServerFacts
+    admission: Admission
+    footprint: Footprint
+    runtimes: tuple[RuntimeFacts, ...]
+    target: TargetName
+    cores: float
+    origins: Mapping[str, Origin]
+    packaged: bool = False
+    """The footprint is the program's own packaged numbers: it runs no code of the project, or nobody estimated it."""
+    expected_concurrency: int | None = None
+    """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
+
+    @property
+    def computes(self) -> bool:
+        """It runs models, so that cores and memory are what bounds it."""
+        return bool(self.service.models)
+
+    @property
+    def sure(self) -> bool:
+        """The footprint was measured, here or for the package: a plan below it is refused, not tried."""
+        return self.packaged or self.footprint.source == "measured"
+
+    @property
+    def can_have_workers(self) -> bool:
+        """More than one process may serve; an LLM server, a broker or a proxy is one program."""
+        return self.facts.role in MULTI_PROCESS_ROLES
+
+    @property
+    def parallel(self) -> int:
+        """Model computations at once per worker and request: actors run all their models side by side."""
+        return max(1, len(self.service.models)) if self.facts.role == "actors" else 1
+
+    @property
+    def health_path(self) -> str | None:
+        """The path that tells health: the spec's, else the program's own."""
+        return self.service.health or self.facts.health_path
+
+    @property
+    def openmp(self) -> bool:
+        """Some runtime gives every request thread a team of its own (so concurrency multiplies threads)."""
+        return any(runtime.pool == "openmp" for runtime in self.runtimes)
+
+    def said(self, field: str) -> Origin:
+        """Where the spec's value of ``field`` came from."""
+        return self.origins.get(f"services.{self.name}.{field}", "user")
+
+    def chosen(self, field: str, because: str = "set in the spec") -> Decided[int] | None:
+        """The spec's whole number for ``field`` as a decision; None where it is left to the planner."""
+        value = getattr(self.service, field)
+        return None if value is None else Decided[int](value=int(value), source=self.said(field), because=because)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to run a service: the numbers that memory, times and environment follow from. Per replica."""
+
+    workers: int
+    threads: int
+    concurrency: int
+    replicas: int = 1
+    preload: bool = False
+
+
+def packaged_footprint(name: str, facts: ServerFacts) -> Footprint:
+    """The footprint of a program that nobody estimated: its server's packaged numbers, and nothing of an app."""
+
+    def region(label: str, kind: Literal["anonymous", "mapped"], count: int) -> Region:
+        return Region(
+            name=label,
+            stage="import",
+            kind=kind,
+            per="process",
+            bytes=count,
+            lower_bytes=count,
+            source="default",
+            because=facts.source,
+        )
+
+    regions = (region(facts.name, "anonymous", facts.anonymous_bytes), region(facts.name, "mapped", facts.mapped_bytes))
+    return Footprint(
+        service=name, source="estimated", regions=regions, concurrency=1_000_000, load_s=facts.start_s, request_s=0.1
+    )
