@@ -41,6 +41,8 @@ class ServerFacts:
     """A program in the image that tells health; None: an HTTP check of the service's health path."""
     source: str
     """Where these numbers were measured or read."""
+    health_path: str | None = None
+    """The program's own path that answers 200 only when it is ready, where the spec names none."""
 
 
 @dataclass(frozen=True)

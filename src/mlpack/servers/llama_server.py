@@ -28,6 +28,7 @@ FACTS = ServerFacts(
     health_argv=None,
     source="footprint.md: 15 MiB anonymous before a GGUF is loaded; mapped is a guess of libraries alone. /health "
     "answers 503 until the model is loaded (llama.cpp, tools/server)",
+    health_path="/health",
 )
 
 
