@@ -1,10 +1,14 @@
-"""Runs a program to its end: the one place where mlpack starts a short-lived process. argv tuples, never shell text."""
+"""Runs programs: the one place where mlpack starts a process. argv tuples, never shell text."""
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,3 +69,99 @@ def run(
     if check and completed.code != 0:
         raise ProcessError(completed)
     return completed
+
+
+def start(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, output: Path | None = None
+) -> subprocess.Popen[str]:
+    """Start ``argv`` in a session of its own (Ctrl-C in a terminal does not reach it) and return at once.
+
+    stdout and stderr go, together, to the file ``output``, or to a pipe without one. Raises MlpackError when the
+    program is missing. The caller ends it with ``end``.
+    """
+    target = None if output is None else output.open("wb")
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if target is None else target,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise MlpackError(f"cannot start {argv[0]}: {error.strerror}", hint="install it or put it on PATH") from error
+    finally:
+        if target is not None:
+            target.close()
+
+
+def end(child: subprocess.Popen[str], *, grace_s: float = 10.0) -> None:
+    """End ``child`` and its process group: SIGTERM, up to ``grace_s`` to obey, SIGKILL. Safe to call again."""
+    _signal_group(child, signal.SIGTERM)
+    try:
+        child.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        if hasattr(signal, "SIGKILL"):
+            _signal_group(child, signal.SIGKILL)  # also those of the group that outlived their leader
+        else:
+            child.kill()
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def stream(
+    argv: Sequence[str],
+    on_line: Callable[[str], None],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+) -> Completed:
+    """Run ``argv`` to its end and hand each line of its output (stdout and stderr together) to ``on_line`` at once.
+
+    Never raises for an exit code: the caller knows better what it means. When this is interrupted, or ``timeout_s``
+    has passed (MlpackError), the program is ended before the exception goes on.
+    """
+    child = start(argv, cwd=cwd, env=env)
+    late = threading.Event()
+    timer = threading.Timer(timeout_s or 0, _overdue, (child, late))
+    timer.daemon = True
+    if timeout_s is not None:
+        timer.start()
+    lines = []
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            lines.append(line)
+            on_line(line.rstrip("\r\n"))
+        code = child.wait()
+    finally:
+        timer.cancel()
+        end(child)
+    if late.is_set():
+        raise MlpackError(f"`{shlex.join(argv)}` did not end within {timeout_s:g} s")
+    return Completed(tuple(argv), code, "".join(lines), "")
+
+
+def _overdue(child: subprocess.Popen[str], late: threading.Event) -> None:
+    late.set()
+    _signal_group(child, signal.SIGTERM)
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+
+def _signal_group(child: subprocess.Popen[str], number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, number)  # its own session: the group's number is the leader's pid
+        else:
+            child.terminate()

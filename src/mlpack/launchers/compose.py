@@ -1,0 +1,161 @@
+"""Starts a rendered compose file under a name, ports and labels of its own, and removes all of it again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlpack.errors import MlpackError, TransientError, VerifyError
+from mlpack.launchers import engine
+from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say
+from mlpack.launchers.build_log import error_of
+from mlpack.launchers.container import Container
+from mlpack.launchers.image_files import image_folders
+from mlpack.launchers.leftovers import OWNER_FILE, sweep_engine, sweep_folders
+from mlpack.launchers.override import override_file
+from mlpack.launchers.owner import Owner
+from mlpack.launchers.this_machine import host_network
+from mlpack.process import Completed, stream
+
+NAME: LauncherName = "compose"
+COMPOSE_FILE = "compose.yaml"
+USER_FILE = "compose.override.yaml"
+"""The user's own changes, beside the rendered file; compose reads it by itself only when no file is named."""
+BUILD_S = 3600.0
+START_S = 600.0
+"""Creating and starting, a pull of ready-made images and the wait for upstream services included."""
+STOP_GRACE_S = 10
+REMOVE_TRIES = 3
+"""A container that was being made while it was interrupted may appear a moment after a first look."""
+
+
+def missing(environ: Mapping[str, str]) -> str | None:
+    """Why there is no engine to use; None when one answers and has Compose."""
+    return engine.missing(environ)
+
+
+def launch(deployment: Deployment, say: Say) -> Composed:
+    """A run of ``deployment``. Raises TransientError (no engine answers) and VerifyError (no compose file)."""
+    engine.require(deployment.environ)
+    if not (deployment.folder / COMPOSE_FILE).is_file():
+        raise VerifyError(
+            "there is no rendered compose file",
+            where=str(deployment.folder / COMPOSE_FILE),
+            hint="`mlpack render` first",
+        )
+    return Composed(deployment, say)
+
+
+def sweep(owner: Owner, environ: Mapping[str, str], say: Say) -> tuple[str, ...]:
+    """Remove containers, networks, volumes and temporary folders of dead earlier runs."""
+    return sweep_engine(owner, environ, say) + sweep_folders(owner, Path(tempfile.gettempdir()))
+
+
+class Composed:
+    """One compose project, ``mlpack-verify-<run>``, from build to removal."""
+
+    def __init__(self, deployment: Deployment, say: Say) -> None:
+        self._deployment, self._say = deployment, say
+        self._scratch: Path | None = None
+        self._files: tuple[Path, ...] = ()
+        self.not_limited: tuple[str, ...] = ()
+
+    def build(self) -> Built:
+        """Build the images. Raises BuildFailed, TransientError, VerifyError (the compose file is wrong)."""
+        config = self._prepare()
+        built = [name for name, service in config["services"].items() if "build" in service]
+        if built:
+            self._say("building " + ", ".join(built))
+            done = self._compose(("--progress", "plain", "build"), timeout_s=BUILD_S)
+            if done.code != 0:
+                raise error_of(done.stdout)
+        images = sorted({config["services"][name]["image"] for name in built if "image" in config["services"][name]})
+        folders, reason = image_folders(images, self._deployment.environ)
+        kept = (f"images kept as a build cache: {', '.join(images)}",) if images else ()
+        return Built(kept, folders, reason)
+
+    def start(self) -> tuple[Instance, ...]:
+        """`compose up --detach`. Raises TransientError (pull, port) and VerifyError (a container cannot start)."""
+        done = self._compose(("--progress", "plain", "up", "--detach", "--no-build"), timeout_s=START_S)
+        if done.code != 0:
+            raise self._start_error(done.stdout)
+        return self._containers()
+
+    def stop(self) -> tuple[str, ...]:
+        """Everything down, by the project and then by label; what is left, if anything, in words."""
+        environ, label = self._deployment.environ, self._deployment.owner.label
+        if self._files:
+            down = ("down", "--volumes", "--remove-orphans", "--timeout", str(STOP_GRACE_S))
+            stream(self._argv(down), lambda _: None, env=environ, timeout_s=engine.REMOVE_S)
+        left: tuple[engine.Found, ...] = ()
+        for _ in range(REMOVE_TRIES):
+            left = engine.labelled(environ, label=label)
+            if not left:
+                break
+            engine.remove(left, environ)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+        self._files = ()
+        return tuple(f"{thing.kind} {thing.ident}" for thing in left)
+
+    def _prepare(self) -> dict[str, Any]:
+        """Write the override file; the merged configuration."""
+        folder, owner = self._deployment.folder, self._deployment.owner
+        rendered = [folder / COMPOSE_FILE]
+        if (folder / USER_FILE).is_file():
+            rendered.append(folder / USER_FILE)
+        self._files = tuple(rendered)
+        below = self._config()
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"{owner.project}-"))  # 0700: it may hold a proxy's password
+        (self._scratch / OWNER_FILE).write_text(owner.label, encoding="utf-8")
+        network = host_network(self._deployment.environ)
+        for line in network.said:
+            self._say(line)
+        above = self._scratch / "compose.verify.yaml"
+        above.write_text(override_file(self._deployment, below, network), encoding="utf-8")
+        self._files = (*rendered, above)
+        return self._config()
+
+    def _config(self) -> dict[str, Any]:
+        done = stream(
+            self._argv(("config", "--format", "json")), lambda _: None, env=self._deployment.environ, timeout_s=60
+        )
+        if done.code != 0:
+            raise VerifyError(f"compose refuses the files: {engine.last_line(done.stdout)}", where=str(self._files[0]))
+        start = done.stdout.index("{")  # warnings about unset variables come first
+        value: dict[str, Any] = json.loads(done.stdout[start:])
+        return value
+
+    def _containers(self) -> tuple[Instance, ...]:
+        environ = self._deployment.environ
+        listed = engine.labelled(environ, label=self._deployment.owner.label)
+        found = [Container(thing.ident, environ) for thing in listed if thing.kind == "container"]
+        return tuple(sorted(found, key=lambda container: container.name))
+
+    def _start_error(self, output: str) -> MlpackError:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        said = "\n  ".join(lines[-8:])
+        if "port is already allocated" in output or "address already in use" in output:
+            return TransientError(f"a port is taken:\n  {said}", hint="another program was quicker: run it again")
+        if "pull" in output and ("denied" in output or "timeout" in output or "no such host" in output):
+            return TransientError(
+                f"an image cannot be pulled:\n  {said}", hint="check the network and the image's name"
+            )
+        if "does not match the specified platform" in output or "no matching manifest" in output:
+            return VerifyError(f"an image is for another processor:\n  {said}", hint="check build.platform")
+        exited = [instance for instance in self._containers() if not instance.state().running]
+        for instance in exited:
+            said += f"\n  {instance.name} said last:\n    " + "\n    ".join(instance.logs(15))
+        return VerifyError(f"the containers cannot be started:\n  {said}")
+
+    def _compose(self, words: Sequence[str], *, timeout_s: float) -> Completed:
+        return stream(self._argv(words), self._say, env=self._deployment.environ, timeout_s=timeout_s)
+
+    def _argv(self, words: Sequence[str]) -> tuple[str, ...]:
+        files = [word for file in self._files for word in ("--file", str(file))]
+        return ("docker", "compose", "--project-name", self._deployment.owner.project, *files, *words)
