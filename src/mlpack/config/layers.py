@@ -20,11 +20,10 @@ _SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class Layers:
-    """Trees to merge, lowest first; ``own`` are all of mlpack.yaml's profiles, chosen or not."""
+    """Trees to merge, lowest first; ``unused`` are those of mlpack.yaml's profiles that were not chosen."""
 
     trees: tuple[Tree, ...]
-    base: Tree
-    own: dict[str, Tree]
+    unused: dict[str, Tree]
     sources: tuple[Path, ...]
 
 
@@ -54,7 +53,8 @@ def read_layers(root: Path, profiles: Sequence[str], sets: Sequence[str]) -> Lay
         if name in own:
             chosen.append(own[name])
     trees = (*built_in, base, *chosen, *(_setting(text) for text in sets))
-    return Layers(trees, base, own, tuple(sources))
+    unused = {name: tree for name, tree in own.items() if name not in profiles}
+    return Layers(trees, unused, tuple(sources))
 
 
 def _line(file: str, line: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from mlpack.config.check import check
 from mlpack.config.layers import read_layers
 from mlpack.config.merge import merge
-from mlpack.config.normalise import Notes, normalise
+from mlpack.config.normalise import MANY, Notes, normalise
 from mlpack.config.tree import Origin
 from mlpack.errors import SpecError, UsageError
 from mlpack.project import SPEC_FILE
@@ -66,10 +66,11 @@ def load_spec(root: Path, profiles: Sequence[str] = (), sets: Sequence[str] = ()
     layers = read_layers(root, profiles, sets)
     notes = Notes()
     data = normalise(reduce(merge, layers.trees), notes)
-    unused = Notes()  # profiles that are not chosen are read too: a typo there is a typo
-    for tree in (layers.base, *layers.own.values()):
-        normalise(tree, unused)
-    _raise([*notes.mistakes, *unused.mistakes])
+    for name, tree in layers.unused.items():  # a typo is a typo even where nobody looks today
+        unused = Notes()
+        normalise(tree, unused, f"profiles.{name}")
+        notes.mistakes.extend(unused.mistakes)
+    _raise(notes.mistakes)
     spec = _validate(data, notes)
     _raise([SpecError(said.what, where=notes.where(said.path), hint=said.hint) for said in check(spec)])
     return LoadedSpec(
@@ -93,19 +94,20 @@ def _validate(data: dict[str, Any], notes: Notes) -> Spec:
             said = _SAID_PLAINLY.get(complaint["type"], complaint["msg"]).format(**complaint.get("ctx", {}))
             value = complaint["input"]
             shown = f"{value!r} " if isinstance(value, str | int | float) else ""
-            mistakes.append(SpecError(shown + said, where=notes.where(".".join(parts))))
+            hint = "add it" if complaint["type"] == "missing" else None
+            mistakes.append(SpecError(shown + said, where=notes.where(".".join(parts)), hint=hint))
         _raise(mistakes)
         raise AssertionError("pydantic raised without an error") from error
 
 
-def _raise(mistakes: Iterable[SpecError]) -> None:
-    """Raise one mistake as it is, several as a list; the same one (seen in two layers) counts once."""
-    unique = list({str(mistake): mistake for mistake in mistakes}.values())
-    if len(unique) == 1:
-        raise unique[0]
-    if unique:
-        listed = "\n".join(f"- {mistake}" for mistake in unique)
-        raise SpecError(f"{len(unique)} mistakes\n{listed}", where=SPEC_FILE)
+def _raise(mistakes: Sequence[SpecError]) -> None:
+    """Raise one mistake as it is, several as a list."""
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    if mistakes:
+        listed = "\n".join(f"- {mistake}" for mistake in mistakes[:MANY])
+        more = f"\n- and {len(mistakes) - MANY} more" if len(mistakes) > MANY else ""
+        raise SpecError(f"{len(mistakes)} mistakes\n{listed}{more}", where=SPEC_FILE)
 
 
 def _origins(spec: Spec, notes: Notes) -> dict[str, Origin]:

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
-from mlpack.config.scalar import Twisted, plain_value
-from mlpack.config.shape import Unit, bare, keys_of
+from mlpack.config.scalar import Twisted, plain_value, read_as
+from mlpack.config.shape import Unit, as_written, bare, keys_of
 from mlpack.config.short import FIELD_FORMS, NOUN_FORMS, Mistake
 from mlpack.config.tree import Branch, Leaf, Mark, Row, Tree
 from mlpack.errors import SpecError
 from mlpack.noun import Noun
 from mlpack.spec import Spec
 
+MANY = 30
+"""Names compared and listed in a hint, at most."""
 SKIP: Any = object()
 """No value: the key was empty (its default holds) or mistaken (already noted)."""
 
@@ -43,10 +45,11 @@ class Notes:
     def where(self, path: str) -> str:
         """``mlpack.yaml:12 services.web.app`` for a path of Spec; of its nearest parent where it was not written."""
         above = path
-        while above not in self.marks and "." in above:
+        while above and above not in self.marks:
             above = above.rpartition(".")[0]
-        written, mark = self.marks.get(above) or self.marks[""]
-        return f"{mark.where} {written}{path.removeprefix(above)}".strip()
+        written, mark = self.marks[above]
+        below = as_written(path, Spec).removeprefix(as_written(above, Spec))
+        return f"{mark.where} {f'{written}{below}'.removeprefix('.')}".strip()
 
     def refuse(self, tree: Tree, place: Place, what: str, hint: str | None = None) -> Any:
         """Note a mistake and return SKIP."""
@@ -54,15 +57,22 @@ class Notes:
         return SKIP
 
 
-def normalise(tree: Tree, notes: Notes) -> dict[str, Any]:
-    """The data of the Spec in ``tree``; what is wrong is in ``notes.mistakes`` (then the data has holes)."""
-    data = _noun(tree, Spec, Place("", ""), notes)
+def normalise(tree: Tree, notes: Notes, written: str = "") -> dict[str, Any]:
+    """The data of the Spec in ``tree``; what is wrong is in ``notes.mistakes`` (then the data has holes).
+
+    ``written`` is where the tree stands in its file: ``profiles.small``.
+    """
+    data = _noun(tree, Spec, Place("", written), notes)
     return {} if data is SKIP else data
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that ``word`` was probably meant to be."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+    """The one of ``known`` that ``word`` was probably meant to be: its letters in another order, else the closest."""
+    known = list(known)[:MANY]
+    for name in known:
+        if sorted(name) == sorted(word):
+            return name
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), None)
 
 
 def choices_hint(word: str, known: Iterable[str]) -> str:
@@ -71,7 +81,9 @@ def choices_hint(word: str, known: Iterable[str]) -> str:
     near = nearest(word, names)
     if near is not None:
         return f"did you mean `{near}`?"
-    return f"known: {', '.join(names)}" if names else "there is none"
+    if not names:
+        return "none is defined yet"
+    return f"known: {', '.join(names[:MANY])}{' ...' if len(names) > MANY else ''}"
 
 
 def _value(tree: Tree, kind: Any, place: Place, notes: Notes) -> Any:
@@ -163,7 +175,7 @@ def _row(tree: Tree, kind: Any, place: Place, notes: Notes) -> Any:
 
 def _choice(leaf: Leaf, choices: tuple[str, ...], place: Place, notes: Notes) -> Any:
     if not leaf.quoted and leaf.text in choices and not isinstance(plain_value(leaf.text), str):
-        return notes.refuse(leaf, place, f"{leaf.text} is not text to YAML", f'write "{leaf.text}" in quotes')
+        return _not_text(leaf, place, notes)
     if leaf.text not in choices:
         return notes.refuse(leaf, place, f"{leaf.text!r} is not possible here", choices_hint(leaf.text, choices))
     return leaf.text
@@ -191,7 +203,7 @@ def _scalar(leaf: Leaf, kind: type, place: Place, notes: Notes) -> Any:
             return value
         if type(value) is int and str(value) == leaf.text:
             return leaf.text
-        return notes.refuse(leaf, place, f"{leaf.text} is not text to YAML", f'write it in quotes: "{leaf.text}"')
+        return _not_text(leaf, place, notes)
     if type(value) is kind or (kind is float and type(value) is int):
         return value
     wanted = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
@@ -204,6 +216,11 @@ def _scalar(leaf: Leaf, kind: type, place: Place, notes: Notes) -> Any:
     return notes.refuse(leaf, place, f"wants {wanted}, not {said}", hint)
 
 
+def _not_text(leaf: Leaf, place: Place, notes: Notes) -> Any:
+    what = f"YAML reads {leaf.text} as {read_as(leaf.text)}, not as text"
+    return notes.refuse(leaf, place, what, f'write "{leaf.text}" in quotes')
+
+
 def _data(tree: Tree, place: Place, notes: Notes) -> Any:
     """Any JSON value, as it stands."""
     if isinstance(tree, Row):
@@ -212,7 +229,7 @@ def _data(tree: Tree, place: Place, notes: Notes) -> Any:
         return {key: _data(value, place.child(key, key), notes) for key, value in tree.items.items()}
     value = tree.text if tree.quoted else plain_value(tree.text)
     if isinstance(value, Twisted):
-        return notes.refuse(tree, place, f"YAML reads {tree.text} as {value.kind}", f'write "{tree.text}" in quotes')
+        return _not_text(tree, place, notes)
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import yaml
 
@@ -158,7 +159,7 @@ class _Builder:
                 raise SpecError(
                     f"`{key}` is written twice", where=mark.where, hint=f"it is first at {lines[key]}; keep one"
                 )
-            items[key] = value
+            items[key] = replace(value, mark=mark)  # messages point at the key, its value may be lines below
             lines[key] = mark.where
         items = _merged(items)
         return Branch(items, frame.mark, 1 + sum(tree.size for tree in items.values()))

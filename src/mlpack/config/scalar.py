@@ -39,6 +39,16 @@ def plain_value(text: str) -> str | int | float | bool | Twisted | None:
     return text
 
 
+def read_as(text: str) -> str:
+    """What YAML takes the unquoted ``text`` for, in words; for messages about text that is none."""
+    value = plain_value(text)
+    if isinstance(value, Twisted):
+        return value.kind
+    if value is None:
+        return "nothing"
+    return "true or false" if isinstance(value, bool) else f"the number {value}"
+
+
 def keeps_its_text(value: float, text: str) -> bool:
     """Whether ``text`` is how any program prints ``value`` again: true of ``0.5``, false of ``3.10``."""
     return repr(value) == text

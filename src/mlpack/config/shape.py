@@ -60,3 +60,20 @@ def bare(kind: Any) -> Any:
             (kind,) = [arg for arg in get_args(kind) if arg is not types.NoneType]
         else:
             return kind
+
+
+def as_written(path: str, noun: type[Noun]) -> str:
+    """The dotted ``path`` of fields below ``noun`` with the keys people write: ``services.web.timeout``."""
+    kind: Any = noun
+    written = []
+    for part in path.split("."):
+        key = part
+        if isinstance(kind, type) and issubclass(kind, Noun):
+            key, known = next(
+                ((name, known) for name, known in keys_of(kind).items() if known.field == part), (part, None)
+            )
+            kind = known.kind if known else None
+        else:
+            kind = bare(get_args(kind)[-1 if get_origin(kind) is dict else 0]) if get_args(kind) else None
+        written.append(key)
+    return ".".join(written)

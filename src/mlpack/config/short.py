@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
-from mlpack.config.scalar import Twisted, keeps_its_text, plain_value
+from mlpack.config.scalar import Twisted, keeps_its_text, plain_value, read_as
 from mlpack.config.tree import Branch, Leaf, Row, Tree, written_as
 from mlpack.noun import Noun
 from mlpack.spec import EnvValue, FactName, Request, Service, Step
@@ -56,7 +56,7 @@ def _env_text(leaf: Leaf) -> Leaf:
         raise Mistake("has no value", 'write "" for an empty text')
     twisted = isinstance(value, bool | Twisted) or (isinstance(value, float) and not keeps_its_text(value, leaf.text))
     if twisted:
-        raise Mistake(f"{leaf.text} is not text to YAML", f'an environment holds text: write "{leaf.text}" in quotes')
+        raise Mistake(f"YAML reads {leaf.text} as {read_as(leaf.text)}, not as text", f'write "{leaf.text}" in quotes')
     return replace(leaf, quoted=True)
 
 

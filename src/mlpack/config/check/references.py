@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
 from mlpack.config.check.said import Said
 from mlpack.config.normalise import choices_hint
+from mlpack.servers import SERVERS
 from mlpack.spec import EnvValue, Spec
 
 
@@ -22,13 +24,10 @@ def check(spec: Spec) -> Iterator[Said]:
                 yield Said(f"{at}.models.{index}", f"there is no model `{model}`", choices_hint(model, spec.models))
         for index, volume in enumerate(service.volumes):
             if volume not in spec.volumes:
-                yield Said(
-                    f"{at}.volumes.{index}", f"there is no volume `{volume}`", choices_hint(volume, spec.volumes)
-                )
-        if service.to == name:
-            yield Said(f"{at}.to", "a service cannot stand before itself", "name the service behind it")
-        elif service.to is not None and service.to not in spec.services:
-            yield Said(f"{at}.to", f"there is no service `{service.to}`", choices_hint(service.to, spec.services))
+                hint = choices_hint(volume, spec.volumes)
+                yield Said(f"{at}.volumes.{index}", f"there is no volume `{volume}`", hint)
+        if service.to is not None:
+            yield from _to(spec, name, service.to)
         for key, value in service.env.items():
             yield from env_value(spec, f"{at}.env.{key}", value)
     for name, request in spec.requests.items():
@@ -36,6 +35,16 @@ def check(spec: Spec) -> Iterator[Said]:
             for key, value in step.headers.items():
                 yield from env_value(spec, f"requests.{name}.steps.{index}.headers.{key}", value)
     yield from _circle(spec)
+
+
+def _to(spec: Spec, name: str, to: str) -> Iterator[Said]:
+    """Is there a service behind proxy ``name``? That others have no ``to`` is said by the check of services."""
+    if SERVERS[spec.services[name].server].FACTS.role != "proxy":
+        return
+    if to == name:
+        yield Said(f"services.{name}.to", "a service cannot stand before itself", "name the service behind it")
+    elif to not in spec.services:
+        yield Said(f"services.{name}.to", f"there is no service `{to}`", choices_hint(to, spec.services))
 
 
 def env_value(spec: Spec, at: str, value: EnvValue) -> Iterator[Said]:
@@ -51,46 +60,36 @@ def env_value(spec: Spec, at: str, value: EnvValue) -> Iterator[Said]:
     elif value.of not in spec.services:
         hint = choices_hint(value.of, [*spec.services, *spec.models])
         yield Said(f"{at}.of", f"there is no service or model `{value.of}`", hint)
-    elif value.fact == "path":
+    else:
+        yield from _service_fact(spec, at, value.of, value.fact)
+
+
+def _service_fact(spec: Spec, at: str, of: str, fact: str | None) -> Iterator[Said]:
+    """Does service ``of`` have ``fact``? Those that the planner decides always exist."""
+    service = spec.services[of]
+    facts = SERVERS[service.server].FACTS
+    port = service.port or facts.port
+    if fact == "path":
         yield Said(f"{at}.fact", "a service has no `path`", "only models have one; services have url, host, port ...")
+    elif (fact == "port" and port is None) or (fact == "url" and (port is None or facts.url is None)):
+        what = f"`{of}` has no {fact}: {service.server} listens nowhere"
+        yield Said(f"{at}.fact", what, "name a service that listens")
+    elif fact == "max_body" and service.max_body_bytes is None:
+        yield Said(f"{at}.fact", f"`{of}` has no max_body", f"add max_body to services.{of}, like max_body: 8M")
 
 
 def _circle(spec: Spec) -> Iterator[Said]:
-    """The first circle of ``from`` and ``to`` edges: nobody in it could be started first."""
-    edges = {
-        name: [
-            (f"services.{name}.env.{key}", value.of)
-            for key, value in service.env.items()
-            if value.of in spec.services and value.of != name
-        ]
-        + [(f"services.{name}.to", service.to)] * (service.to in spec.services and service.to != name)
-        for name, service in spec.services.items()
-    }
-    done: set[str] = set()
-    for start in spec.services:
-        trail: list[str] = []
-        found = _walk(start, edges, trail, done)
-        if found is not None:
-            at, circle = found
-            yield Said(at, f"a circle: {' -> '.join(circle)}", "one of these must not need the other")
-            return
-
-
-def _walk(
-    name: str, edges: dict[str, list[tuple[str, str | None]]], trail: list[str], done: set[str]
-) -> tuple[str, list[str]] | None:
-    """Depth first from ``name``: the edge that closes a circle, and the circle."""
-    if name in done:
-        return None
-    trail.append(name)
-    for at, other in edges[name]:
-        if other is None:
-            continue
-        if other in trail:
-            return at, [*trail[trail.index(other) :], other]
-        found = _walk(other, edges, trail, done)
-        if found is not None:
-            return found
-    trail.pop()
-    done.add(name)
-    return None
+    """A circle of ``from`` and ``to`` edges, if there is one: nobody in it could be started first."""
+    # service -> what it needs -> where it says so
+    edges: dict[str, dict[str, str]] = {name: {} for name in spec.services}
+    for name, service in spec.services.items():
+        wanted = [(f"services.{name}.env.{key}", value.of) for key, value in service.env.items()]
+        for at, other in [*wanted, (f"services.{name}.to", service.to)]:
+            if other in spec.services and other is not None and other != name:
+                edges[name].setdefault(other, at)
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]  # graphlib lists what is needed first; we read "a needs b"
+        first, second = circle[:2]
+        yield Said(edges[first][second], f"a circle: {' -> '.join(circle)}", "one of these must not need the next")

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from mlpack.config.check.said import Said
+from mlpack.servers import SERVERS
+from mlpack.servers.base import Role
 from mlpack.spec import Model, Service, Spec
 
-RUNS_AN_APP = ("gunicorn", "uvicorn", "celery", "ray")
-RUNS_A_MODEL = ("llama_server", "ollama")
-PROXIES = ("caddy", "nginx")
+RUNS_AN_APP: tuple[Role, ...] = ("app", "worker", "actors")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.\w+)*(\([^()]*\))?")
 _CELERY_APP = re.compile(rf"{_APP.pattern}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -48,19 +48,14 @@ def _model(at: str, model: Model) -> Iterator[Said]:
 
 
 def _service(at: str, service: Service) -> Iterator[Said]:
-    yield from _needs(at, service)
+    role = SERVERS[service.server].FACTS.role
+    yield from _needs(at, service, role)
+    yield from _misplaced(at, service, role)
     if service.image is not None and service.build is not None and service.build.dockerfile is not None:
         yield Said(f"{at}.image", "has both image and build.dockerfile", "keep one")
-    if service.app is not None:
-        pattern = _CELERY_APP if service.server == "celery" else _APP
-        if service.server not in RUNS_AN_APP:
-            yield Said(f"{at}.app", f"{service.server} runs no app", f"servers that do: {', '.join(RUNS_AN_APP)}")
-        elif not pattern.fullmatch(service.app):
-            yield Said(f"{at}.app", f"{service.app!r} is not module:attribute", 'write it like "app:app"')
-    if service.server not in PROXIES:
-        for field in ("to", "domain", "rate_per_s"):
-            if getattr(service, field) is not None:
-                yield Said(f"{at}.{field}", f"{service.server} is no proxy", f"servers that are: {', '.join(PROXIES)}")
+    pattern = _CELERY_APP if role == "worker" else _APP
+    if service.app is not None and role in RUNS_AN_APP and not pattern.fullmatch(service.app):
+        yield Said(f"{at}.app", f"{service.app!r} is not module:attribute", 'write it like "app:app"')
     if service.domain is not None and not _DOMAIN.fullmatch(service.domain):
         yield Said(f"{at}.domain", f"{service.domain!r} is not a host name", "write it like app.example.org")
     if service.health is not None and not service.health.startswith("/"):
@@ -70,10 +65,24 @@ def _service(at: str, service: Service) -> Iterator[Said]:
             yield Said(f"{at}.env.{key}", f"{key!r} cannot name a variable", "letters, digits and _, no digit first")
 
 
-def _needs(at: str, service: Service) -> Iterator[Said]:
-    if service.server in RUNS_AN_APP and service.app is None:
+def _needs(at: str, service: Service, role: Role) -> Iterator[Said]:
+    if role in RUNS_AN_APP and service.app is None:
         yield Said(at, f"{service.server} needs `app`", 'write what it runs, like app: "app:app"')
-    if service.server in RUNS_A_MODEL and not service.models:
+    if role == "llm" and not service.models:
         yield Said(at, f"{service.server} needs `models`", "name the model it serves, like models: [llm]")
-    if service.server in PROXIES and service.to is None:
+    if role == "proxy" and service.to is None:
         yield Said(at, f"{service.server} needs `to`", "name the service behind it, like to: web")
+
+
+def _misplaced(at: str, service: Service, role: Role) -> Iterator[Said]:
+    """Fields that this server would silently ignore."""
+    if service.app is not None and role not in RUNS_AN_APP:
+        yield Said(f"{at}.app", f"{service.server} runs no app", f"servers that do: {_servers(*RUNS_AN_APP)}")
+    for field, written in (("to", "to"), ("domain", "domain"), ("rate_per_s", "rate")):
+        if getattr(service, field) is not None and role != "proxy":
+            what = f"{service.server} is no proxy, so `{written}` has no effect"
+            yield Said(f"{at}.{field}", what, f"servers that are: {_servers('proxy')}")
+
+
+def _servers(*roles: Role) -> str:
+    return ", ".join(name for name, server in SERVERS.items() if server.FACTS.role in roles)
