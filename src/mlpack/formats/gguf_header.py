@@ -1,0 +1,176 @@
+"""Walks a GGUF header once, front to back, in constant memory: metadata values that size a model, and tensor infos."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import BinaryIO
+
+from mlpack.formats.gguf_types import ARRAY, SCALARS, STRING
+from mlpack.formats.reading import exactly, failed
+from mlpack.units import MIB, show_bytes
+
+HEADER_BYTES = 64 * MIB
+"""The longest header that is walked; a vocabulary of 260,000 words takes 10 MiB."""
+KEPT_BYTES = 256
+"""Longer strings are passed over: names and types are short."""
+KEPT_ITEMS = 1024
+"""Longer arrays are only counted: sizes per layer are short, vocabularies long."""
+MOST_TENSORS = 1_000_000
+MOST_DIMENSIONS = 4
+CHUNK_BYTES = MIB
+Value = int | float | bool | str | list[int]
+
+
+@dataclass
+class TensorInfo:
+    """One tensor: elements, ggml type, and where its data begins after the header."""
+
+    name: str
+    parameters: int
+    type: int
+    offset: int
+
+
+@dataclass
+class Header:
+    """What the header says. ``counts``: length of every array; ``data_start``: first byte after the header."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    tensors: list[TensorInfo] = field(default_factory=list)
+    data_start: int = 0
+    sha256: str = ""
+
+
+class Cursor:
+    """Reads forward through a file of ``size`` bytes, never past it nor past HEADER_BYTES, hashing all it passes."""
+
+    def __init__(self, file: BinaryIO, size: int, path: Path) -> None:
+        self.file, self.size, self.path = file, size, path
+        self.position = 0
+        self.digest = hashlib.sha256()
+        self._chunk, self._at = b"", 0
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` bytes. Raises ModelFileError where the file or the bound ends before."""
+        if self.position + count > self.size:
+            what = f"is truncated: its header goes on at byte {self.position + count:,}, the file has {self.size:,}"
+            raise failed(self.path, what, "fetch it again")
+        if self.position + count > HEADER_BYTES:
+            raise failed(self.path, f"has a header longer than {show_bytes(HEADER_BYTES)}", "the file is damaged")
+        self.position += count
+        if self._at + count > len(self._chunk):
+            rest = self._chunk[self._at :]
+            start = self.position - count + len(rest)
+            wanted = min(max(CHUNK_BYTES, count - len(rest)), self.size - start)
+            self._chunk, self._at = rest + exactly(self.file, wanted, self.path), 0
+        found = self._chunk[self._at : self._at + count]
+        self._at += count
+        self.digest.update(found)
+        return found
+
+    def skip(self, count: int) -> None:
+        """Pass over ``count`` bytes in pieces."""
+        while count > 0:
+            piece = min(count, CHUNK_BYTES)
+            self.take(piece)
+            count -= piece
+
+    def u32(self) -> int:
+        """An unsigned 32-bit number."""
+        return int.from_bytes(self.take(4), "little")
+
+    def u64(self) -> int:
+        """An unsigned 64-bit number."""
+        return int.from_bytes(self.take(8), "little")
+
+    def text(self) -> str | None:
+        """A string; None where it is longer than KEPT_BYTES."""
+        length = self.u64()
+        if length > KEPT_BYTES:
+            self.skip(length)
+            return None
+        return self.take(length).decode("utf-8", errors="replace")
+
+
+def read_header(file: BinaryIO, size: int, path: Path) -> Header:
+    """The header of the GGUF file ``path`` (versions 2 and 3, little-endian). Raises ModelFileError."""
+    cursor = Cursor(file, size, path)
+    if cursor.take(4) != b"GGUF":
+        raise failed(path, "is not a GGUF file: it does not begin with GGUF", "check what was downloaded")
+    version = cursor.u32()
+    if version not in {2, 3}:
+        kind = "big-endian" if version in {2 << 24, 3 << 24} else f"version {version}"
+        raise failed(path, f"is a {kind} GGUF file; versions 2 and 3, little-endian, are read", "convert it anew")
+    tensors, pairs = cursor.u64(), cursor.u64()
+    if tensors > MOST_TENSORS or pairs > MOST_TENSORS:
+        raise failed(path, f"claims {tensors:,} tensors and {pairs:,} metadata values", "the file is damaged")
+    header = Header()
+    for _ in range(pairs):
+        _read_pair(cursor, header)
+    header.tensors = list(_tensor_infos(cursor, tensors))
+    alignment = header.values.get("general.alignment", 32)
+    if type(alignment) is not int or not 0 < alignment <= MIB:
+        raise failed(path, f"has an alignment of {alignment!r}", "the file is damaged")
+    header.data_start = -(-cursor.position // alignment) * alignment
+    header.sha256 = cursor.digest.hexdigest()
+    return header
+
+
+def _read_pair(cursor: Cursor, header: Header) -> None:
+    key = cursor.text()
+    kind = cursor.u32()
+    value = _array(cursor, header, key) if kind == ARRAY else _value(cursor, kind)
+    if key is None or value is None:
+        return
+    if key in header.values:
+        raise failed(cursor.path, f"has metadata {key!r} twice", "the file is damaged")
+    header.values[key] = value
+
+
+def _value(cursor: Cursor, kind: int) -> Value | None:
+    if kind == STRING:
+        return cursor.text()
+    layout = SCALARS.get(kind)
+    if layout is None:
+        raise failed(
+            cursor.path, f"has metadata of an unknown type {kind}", "the file is damaged, or newer than mlpack"
+        )
+    found: Value = struct.unpack(layout, cursor.take(struct.calcsize(layout)))[0]
+    return found
+
+
+def _array(cursor: Cursor, header: Header, key: str | None) -> Value | None:
+    """An array: short ones of whole numbers are kept, others counted and passed over. Arrays of arrays do not occur."""
+    kind, count = cursor.u32(), cursor.u64()
+    if key is not None:
+        header.counts[key] = count
+    if kind == STRING:
+        for _ in range(count):
+            cursor.skip(cursor.u64())
+        return None
+    layout = SCALARS.get(kind)
+    if layout is None:
+        raise failed(
+            cursor.path, f"has an array of an unknown type {kind}", "the file is damaged, or newer than mlpack"
+        )
+    width = struct.calcsize(layout)
+    if count > KEPT_ITEMS or layout[1] in "fd?":
+        cursor.skip(count * width)
+        return None
+    return [item[0] for item in struct.iter_unpack(layout, cursor.take(count * width))]
+
+
+def _tensor_infos(cursor: Cursor, count: int) -> Iterator[TensorInfo]:
+    for _ in range(count):
+        name = cursor.text()
+        dimensions = cursor.u32()
+        if name is None or dimensions > MOST_DIMENSIONS:
+            raise failed(cursor.path, f"describes a tensor of {dimensions} dimensions", "the file is damaged")
+        shape = [cursor.u64() for _ in range(dimensions)]
+        yield TensorInfo(name, prod(shape), cursor.u32(), cursor.u64())
