@@ -60,6 +60,7 @@ def run(
             check=False,
             text=True,
             errors="replace",
+            start_new_session=True,  # Ctrl-C in a terminal is for mlpack, which ends the program in its own way
         )
     except FileNotFoundError as error:
         raise MlpackError(f"program not found: {argv[0]}", hint=f"install it or put it on PATH ({error})") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlpack.launchers import compose
+from mlpack.launchers import compose, process
 from mlpack.launchers.base import Launcher, LauncherName
 
-LAUNCHERS: dict[LauncherName, Launcher] = {"compose": compose}
+LAUNCHERS: dict[LauncherName, Launcher] = {"compose": compose, "process": process}

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from mlpack.launchers import engine
 from mlpack.launchers.base import Say
-from mlpack.launchers.owner import Owner, life, parse_owner
+from mlpack.launchers.owner import VARIABLE, Owner, life, parse_owner
 
 OWNER_FILE = "owner"
 """In a run's temporary folder: its label."""
+GROUPS_FILE = "groups"
+"""Beside it: the control groups that the run made, a path a line."""
 
 
 def sweep_engine(here: Owner, environ: Mapping[str, str], say: Say) -> tuple[str, ...]:
@@ -38,6 +45,23 @@ def sweep_engine(here: Owner, environ: Mapping[str, str], say: Say) -> tuple[str
     return removed
 
 
+def sweep_processes(here: Owner, say: Say) -> tuple[str, ...]:
+    """Kill local services of dead runs, by exact pid: their environment says whose they are."""
+    removed = []
+    for process in psutil.process_iter():
+        try:
+            owner = parse_owner(process.environ().get(VARIABLE, ""))
+        except (psutil.Error, OSError):
+            continue  # not ours to read, so not ours
+        if owner is not None and process.pid != os.getpid() and life(owner, here) == "dead":
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, signal.SIGKILL)
+                removed.append(f"process {process.pid}")
+    if removed:
+        say("ended what a killed run left behind: " + ", ".join(removed))
+    return tuple(removed)
+
+
 def sweep_folders(here: Owner, parent: Path) -> tuple[str, ...]:
     """Remove temporary folders of dead runs below ``parent``."""
     removed = []
@@ -47,6 +71,25 @@ def sweep_folders(here: Owner, parent: Path) -> tuple[str, ...]:
         except OSError:
             continue
         if owner is not None and life(owner, here) == "dead":
+            _remove_groups(folder)
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(f"folder {folder}")
     return tuple(removed)
+
+
+def note_groups(folder: Path, groups: tuple[Path, ...]) -> None:
+    """Write down that the run of temporary folder ``folder`` made these control groups."""
+    with (folder / GROUPS_FILE).open("a", encoding="utf-8") as stream:
+        stream.writelines(f"{group}\n" for group in groups)
+
+
+def _remove_groups(folder: Path) -> None:
+    try:
+        lines = (folder / GROUPS_FILE).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        project = folder.name.rpartition("-")[0]  # mkdtemp's own suffix goes off
+        if Path(line).name.startswith(project):
+            with suppress(OSError):
+                Path(line).rmdir()
