@@ -60,6 +60,4 @@ def require_module(program: str, python: Path, environ: Mapping[str, str]) -> No
 
 def package_folders(python: Path) -> tuple[Path, ...]:
     """Where ``python``'s packages are, for dropping their libraries from the page cache."""
-    return tuple(
-        folder for folder in sorted(python.parent.parent.glob("lib*/python*/site-packages")) if folder.is_dir()
-    )
+    return tuple(sorted(python.parent.parent.glob("lib/python*/site-packages")))
