@@ -14,9 +14,6 @@ from mlpack.meter.cgroup_find import find_cgroup
 REMOVE_WITHIN_S = 2.0
 """A group can be removed only when its last process is fully gone, which takes the kernel a moment."""
 
-JOIN = "import os, sys\nopen(sys.argv[1], 'w').write('0')\nos.execv(sys.argv[2], sys.argv[2:])"
-"""Program text that joins a group and becomes another program: what it uses is charged there from its first page."""
-
 
 @contextmanager
 def own_cgroup(proc: Path, name: str) -> Iterator[tuple[CgroupDirs | None, str]]:
@@ -41,13 +38,6 @@ def own_cgroup(proc: Path, name: str) -> Iterator[tuple[CgroupDirs | None, str]]
             yield None, "the memory controller is not delegated to this user's control group"
     finally:
         _remove(folder)
-
-
-def joined(argv: tuple[str, ...], dirs: CgroupDirs | None, python: str) -> tuple[str, ...]:
-    """``argv`` (its program an absolute path), started inside the group."""
-    if dirs is None:
-        return argv
-    return (python, "-I", "-S", "-c", JOIN, str(dirs.memory / "cgroup.procs"), *argv)
 
 
 def _remove(folder: Path) -> None:

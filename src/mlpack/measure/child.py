@@ -1,0 +1,176 @@
+"""The measured process: stops at each stage of a worker's life, so that the parent can look at its memory.
+
+Runs in the project's Python (see ``meter.bundle``): standard library only, nothing newer than Python 3.8 outside
+annotations. It reads a line of JSON (what to do), then at each stage prints a line and waits for a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from mlpack.measure.drive import Asgi, Failure, Request, Wsgi, is_asgi
+
+
+class Stages:
+    """The conversation with the parent, on a channel that the app's own printing cannot disturb."""
+
+    def __init__(self) -> None:
+        self._out = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+        self.name = "interpreter"
+        self._began_s = time.monotonic()
+
+    def stop(self, **more: Any) -> None:
+        """The stage ``name`` is over: tell, and wait until the parent has looked."""
+        self.tell({"stage": self.name, "seconds": time.monotonic() - self._began_s, **more})
+        if not sys.stdin.readline():
+            os._exit(0)  # the parent is gone
+
+    def begin(self, name: str) -> None:
+        """Work on stage ``name`` begins now."""
+        self.name, self._began_s = name, time.monotonic()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """One line to the parent."""
+        self._out.write(json.dumps(message) + "\n")
+        self._out.flush()
+
+
+def main() -> None:
+    """The whole conversation; ends the process without the app's exit handlers, which may hang."""
+    stages = Stages()
+    task = json.loads(sys.stdin.readline())
+    code = 0
+    try:
+        sys.path[0] = os.getcwd()  # noqa: PTH109 - as servers do
+        stages.stop(python=sys.version.split()[0], folders=_folders(task["libraries"]))
+        (fork if task["fork"] else serve)(stages, task)
+    except Failure as failure:
+        stages.tell({"error": failure.kind, "stage": stages.name, "message": str(failure)})
+        code = 1
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exc()
+        lines = traceback.format_exception_only(type(error), error)
+        kind = {"app": "import", "startup": "startup"}.get(stages.name, "request")
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        stages.tell({"error": kind, "stage": stages.name, "message": lines[-1].strip(), "missing": missing})
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def serve(stages: Stages, task: dict[str, Any]) -> None:
+    """A worker's life: libraries, app, start-up, the first request, one alone, several at once, idle."""
+    driver = load(stages, task)
+    stages.begin("startup")
+    driver.startup()
+    stages.stop()
+    stages.begin("first")
+    driver.once()
+    stages.stop()
+    stages.begin("alone")
+    driver.once()
+    stages.stop()
+    stages.begin("together")
+    driver.together(task["rounds"])
+    stages.stop()
+    stages.begin("idle")
+    time.sleep(0.2)  # threads that end give their stacks back
+    stages.stop()
+
+
+def load(stages: Stages, task: dict[str, Any]) -> Wsgi | Asgi:
+    """Import libraries, then the app."""
+    stages.begin("libraries")
+    absent = [name for name in task["libraries"] if not _import(name)]
+    stages.stop(absent=absent)
+    stages.begin("app")
+    app = _resolve(task["app"])
+    asgi = is_asgi(app) if task["interface"] is None else task["interface"] == "asgi"
+    driver = (Asgi if asgi else Wsgi)(app, Request(**task["request"]), task["concurrency"])
+    stages.stop(interface="asgi" if asgi else "wsgi")
+    return driver
+
+
+def fork(stages: Stages, task: dict[str, Any]) -> None:
+    """What preloading does: the app is imported, processes are forked, and each must answer; no request before."""
+    import select
+    import signal
+
+    driver = load(stages, task)
+    stages.begin("forked")
+    waiting = {}
+    children = []
+    for _ in range(task["fork"]):
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(int(task["fork_deadline_s"]) + 30)  # ends it even when it hangs in C and nobody is left
+            _answer(driver, write)
+        os.close(write)
+        waiting[read] = pid
+        children.append(pid)
+    answers: dict[int, str] = {}
+    until_s = time.monotonic() + task["fork_deadline_s"]
+    while waiting and time.monotonic() < until_s:
+        for read in select.select(list(waiting), [], [], max(0.0, until_s - time.monotonic()))[0]:
+            answers[waiting.pop(read)] = os.read(read, 4096).decode(errors="replace") or "it died"
+    stages.stop(answers=[answers.get(pid, "") for pid in children], children=children)
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _answer(driver: Wsgi | Asgi, write: int) -> None:
+    """In a forked process: start up, answer once, tell, and stay to be looked at."""
+    said = "ok"
+    try:
+        driver.startup()
+        driver.once()
+    except BaseException as error:
+        said = f"{type(error).__name__}: {error}"
+    os.write(write, said[:1000].encode())
+    while True:
+        time.sleep(60)
+
+
+def _folders(libraries: list[str]) -> list[str]:
+    """Where the libraries' code lies, found without importing it, and the shared libraries that wheels put beside."""
+    import importlib.util
+
+    found = []
+    for name in dict.fromkeys(library.partition(".")[0] for library in libraries):
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            continue
+        for folder in spec.submodule_search_locations or [] if spec else []:
+            found += [folder, folder + ".libs"]
+    return [folder for folder in found if os.path.isdir(folder)]  # noqa: PTH112
+
+
+def _import(name: str) -> bool:
+    try:
+        __import__(name)
+    except ImportError:
+        return False
+    return True
+
+
+def _resolve(target: str) -> Any:
+    """The object that ``module:attribute`` names, or what ``module:factory()`` returns."""
+    module_name, _, path = target.partition(":")
+    __import__(module_name)
+    found: Any = sys.modules[module_name]
+    called = path.endswith("()")
+    for part in (path[:-2] if called else path or "app").split("."):
+        if not hasattr(found, part):
+            raise Failure("import", f"module {module_name} has no {path or 'app'!r}")
+        found = getattr(found, part)
+    return found() if called else found

@@ -1,0 +1,52 @@
+"""Proves that a service may be preloaded: two processes forked after the load must each answer, or it is "no"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlpack.errors import MlpackError
+from mlpack.measure.subject import Deadlines, Subject
+from mlpack.measure.worker import Worker
+from mlpack.meter.snapshot import snapshot
+from mlpack.meter.sources import tree
+from mlpack.meter.totals import anonymous_bytes
+
+CHILDREN = 2
+
+
+@dataclass(frozen=True)
+class ForkProof:
+    """Whether every forked process answered, and if not, why. ``each_bytes``: anonymous memory that one more of them
+    adds after its answer, what it keeps from serving included."""
+
+    answered: bool
+    why: str
+    each_bytes: int = 0
+
+
+def prove(subject: Subject, task: Mapping[str, Any], deadlines: Deadlines) -> ForkProof:
+    """Load as a preloading master does (the app's import; no request, which would spoil it), fork ``CHILDREN``
+    processes and ask each. A hang, a crash or a wrong answer is a proof against, never an error."""
+    proc = Path("/proc")
+    within_s = deadlines.request_s
+    task = {**task, "fork": CHILDREN, "fork_deadline_s": within_s}
+    with Worker(subject.python, subject.root, subject.env, task, None) as worker:
+        try:
+            for name in ("interpreter", "libraries", "app"):
+                worker.stage(name, deadlines.load_s)
+                worker.go()
+            message = worker.stage("forked", deadlines.load_s + within_s)
+        except MlpackError as error:
+            return ForkProof(False, error.what)
+        hung = sum(answer == "" for answer in message["answers"])
+        if hung:
+            return ForkProof(False, f"{hung} of {CHILDREN} forked processes did not answer within {within_s:g} s")
+        wrong = [answer for answer in message["answers"] if answer != "ok"]
+        if wrong:
+            return ForkProof(False, f"a forked process failed: {wrong[0]}")
+        processes = snapshot(proc, tree(proc, worker.pid))
+        master = next(p for p in processes if p.pid == worker.pid)
+        return ForkProof(True, "", max(0, anonymous_bytes(processes) - master.anonymous_bytes) // CHILDREN)

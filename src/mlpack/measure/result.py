@@ -1,0 +1,48 @@
+"""What a measurement says: the footprint for the planner, and each stage's reading for people."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mlpack.footprint import Footprint
+from mlpack.noun import Noun
+
+StageName = Literal["interpreter", "libraries", "app", "startup", "first", "alone", "together", "idle"]
+
+
+class StageReading(Noun):
+    """The process (with all that it started) when a stage had ended, and its peaks on the way. Bytes."""
+
+    name: StageName
+    seconds: float
+    pss_bytes: int
+    uss_bytes: int
+    rss_bytes: int
+    anonymous_bytes: int
+    anonymous_peak_bytes: int
+    mapped_bytes: int
+    """File pages, each once; of them ``mapped_weights_bytes`` are the models' files."""
+    mapped_weights_bytes: int
+    shm_bytes: int
+    kernel_bytes: int
+    rss_peak_bytes: int
+    threads: int
+
+
+class MeasureResult(Noun):
+    """One measured worker."""
+
+    footprint: Footprint
+    stages: tuple[StageReading, ...]
+    interface: Literal["wsgi", "asgi"]
+    loaded_at: Literal["import", "startup"]
+    """Where the models are loaded: only what is loaded at import is shared by preloading."""
+    python: str
+    refault_bytes: int | None = None
+    """Read again from disk while measured; None without a control group of its own."""
+    notes: tuple[str, ...] = ()
+    """What this measurement does not cover, each with its reason."""
+
+    def stage(self, name: StageName) -> StageReading:
+        """The reading of stage ``name``."""
+        return next(reading for reading in self.stages if reading.name == name)

@@ -1,0 +1,106 @@
+"""Watches the measured process between its stops and reads it exactly at each: what a stage held and how high it went.
+
+Two independent peaks of anonymous memory, the higher counts: samples every few milliseconds, and the kernel's own
+high-water mark of RSS (VmHWM, set back at each stop), which misses nothing however short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mlpack.measure.result import StageName, StageReading
+from mlpack.meter.cgroup import CgroupDirs, read_counters
+from mlpack.meter.sampler import Sampler
+from mlpack.meter.smaps import Status, parse_status
+from mlpack.meter.snapshot import ProcessReading, snapshot
+from mlpack.meter.sources import Quick, kernel_bytes, process_source, tree
+from mlpack.meter.totals import totals
+
+EVERY_S = 0.005
+TREE_EVERY = 40
+"""Readings between two looks for new child processes (a walk through all of /proc)."""
+
+
+class Watch:
+    """Readings of process ``pid`` and its descendants. ``weights``: the models' files, to tell them from libraries."""
+
+    def __init__(self, proc: Path, pid: int, weights: Sequence[Path], dirs: CgroupDirs | None) -> None:
+        self._proc, self._pid, self._dirs = proc, pid, dirs
+        self._weights = frozenset(str(path.resolve()) for path in weights)
+        self._pids: tuple[int, ...] = (pid,)
+        self._count = 0
+        self._other_rss = 0
+        self._source = process_source(proc, lambda: self._pids)
+        self._sampler = Sampler(self._quick, every_s=EVERY_S)
+
+    def __enter__(self) -> Watch:
+        self._sampler.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sampler.__exit__()
+
+    def processes(self) -> list[ProcessReading]:
+        """Every process of the tree, now."""
+        self._pids = tree(self._proc, self._pid)
+        return snapshot(self._proc, self._pids)
+
+    def stop(self, name: StageName, seconds: float) -> StageReading:
+        """The reading at the end of stage ``name``, while the process holds still; peaks start anew."""
+        lap = self._sampler.lap()
+        processes = self.processes()
+        sums = totals(processes)
+        peak_rss = max((p.peak_rss_bytes for p in processes), default=0)
+        peak = max(lap.anonymous_bytes, sums.anonymous_bytes)
+        if len(processes) == 1:
+            # Files and shared memory were at most ``_other_rss`` at that moment: the rest was anonymous.
+            peak = max(peak, peak_rss - self._other_rss)
+        self._other_rss = 0
+        for process in processes:
+            with suppress(OSError):  # not permitted: the mark stays, and later peaks are not understated
+                (self._proc / str(process.pid) / "clear_refs").write_text("5")
+        return StageReading(
+            name=name,
+            seconds=seconds,
+            pss_bytes=sums.pss_bytes,
+            uss_bytes=sums.uss_bytes,
+            rss_bytes=sum(p.rss_bytes for p in processes),
+            anonymous_bytes=sums.anonymous_bytes,
+            anonymous_peak_bytes=peak,
+            mapped_bytes=sums.mapped_bytes,
+            mapped_weights_bytes=self._of_weights(sums.by_path),
+            shm_bytes=sums.shm_bytes,
+            kernel_bytes=self._kernel(),
+            rss_peak_bytes=peak_rss,
+            threads=sum(p.threads for p in processes),
+        )
+
+    def _kernel(self) -> int:
+        """Of its own control group where there is one, else what /proc tells of the tree."""
+        if self._dirs is not None:
+            counted = read_counters(self._dirs).kernel_bytes
+            if counted is not None:
+                return counted
+        statuses = (_status(self._proc, pid) for pid in self._pids)
+        return sum(kernel_bytes(status) for status in statuses if status)
+
+    def _of_weights(self, by_path: Mapping[str, int]) -> int:
+        return sum(size for path, size in by_path.items() if path in self._weights)
+
+    def _quick(self) -> Quick | None:
+        self._count += 1
+        if self._count % TREE_EVERY == 0:
+            self._pids = tree(self._proc, self._pid) or self._pids
+        status = _status(self._proc, self._pid)
+        if status is not None:
+            self._other_rss = max(self._other_rss, status.file_bytes + status.shm_bytes)
+        return self._source()
+
+
+def _status(proc: Path, pid: int) -> Status | None:
+    try:
+        return parse_status((proc / str(pid) / "status").read_text(errors="replace"))
+    except OSError:
+        return None
