@@ -74,17 +74,21 @@ def estimate(
     project: ProjectDir = HERE,
     measure: Annotated[bool, typer.Option(help="Run the app once and measure; writes footprint.json.")] = False,
     service: Annotated[str | None, typer.Option(help="Measure this service only.")] = None,
+    profile: Annotated[list[str] | None, typer.Option(help="Profile whose threads and concurrency to use.")] = None,
     python: Python = None,
     sets: Sets = None,
     as_json: Json = False,
 ) -> None:
     """Say what a model or a worker needs, from headers alone or measured."""
-    from mlpack.commands.estimate import estimate_command, measure_command, paths_command
+    from mlpack.commands.estimate import estimate_command, paths_command
 
     if paths:
         stop(paths_command(tuple(paths), as_json=as_json))
     if measure:
-        stop(measure_command(project, tuple(sets or ()), service=service, python=python, as_json=as_json))
+        from mlpack.commands.measure import measure_command
+
+        profiles = tuple(profile or ("prod",))
+        stop(measure_command(project, profiles, tuple(sets or ()), service=service, python=python, as_json=as_json))
     stop(estimate_command(project, tuple(sets or ()), as_json=as_json))
 
 
@@ -108,7 +112,9 @@ def plan(
 def render(
     profiles: Profiles,
     project: ProjectDir = HERE,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; 0 current, 1 stale, 2 no usable lock.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; 0 current, 1 stale, 2 no usable lock.")
+    ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; name the files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited by hand.")] = False,

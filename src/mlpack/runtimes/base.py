@@ -18,6 +18,8 @@ class RuntimeFacts:
     name: RuntimeName
     packages: tuple[str, ...]
     """Distributions that reveal it in requirements."""
+    modules: tuple[str, ...]
+    """What a program that uses it imports; a measurement imports them apart from the app."""
     formats: tuple[str, ...]
     """Model formats (names in ``formats/``) that it can serve."""
     pool: Literal["openmp", "pool", "none"]

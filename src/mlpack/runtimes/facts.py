@@ -14,6 +14,7 @@ def facts(
     cost: ImportCost,
     *,
     packages: tuple[str, ...],
+    modules: tuple[str, ...],
     formats: tuple[str, ...],
     pool: Literal["openmp", "pool", "none"],
     fork_safe: Literal["yes", "unproven", "no"],
@@ -22,6 +23,7 @@ def facts(
     return RuntimeFacts(
         name=name,
         packages=packages,
+        modules=modules,
         formats=formats,
         pool=pool,
         fork_safe=fork_safe,

@@ -16,6 +16,7 @@ FACTS = facts(
     "lightgbm",
     measured().lightgbm,
     packages=("lightgbm",),
+    modules=("lightgbm",),
     formats=("lightgbm",),
     pool="openmp",
     fork_safe="unproven",  # OpenMP after fork can deadlock (LightGBM#4751)

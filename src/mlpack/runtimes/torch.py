@@ -17,6 +17,7 @@ FACTS = facts(
     "torch",
     measured().torch,
     packages=("torch",),
+    modules=("torch",),
     formats=("pytorch", "safetensors", "transformers"),
     pool="openmp",
     fork_safe="unproven",  # worked without, hung after an inference before the fork (docs/memory.md, preload)

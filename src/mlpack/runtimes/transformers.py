@@ -17,6 +17,7 @@ FACTS = facts(
     "transformers",
     measured().transformers,
     packages=("transformers", "sentence-transformers"),
+    modules=("torch", "transformers"),
     formats=("transformers", "safetensors"),
     pool="openmp",
     fork_safe="unproven",  # worked without, hung after an inference before the fork (docs/memory.md, preload)

@@ -12,6 +12,7 @@ from mlpack.write.check import CheckOutcome, check, no_lock
 from mlpack.write.diff import diff
 from mlpack.write.hashes import artifact_hashes, hash_text, input_hashes
 from mlpack.write.lockfile import read_lock
+from mlpack.write.single import replace_file
 from mlpack.write.world import host_differences, stable_facts, world_for_render
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "preview",
     "read_lock",
     "refusal",
+    "replace_file",
     "stable_facts",
     "world_for_render",
     "write",

@@ -1,0 +1,1 @@
+"""One module per command: plain arguments in, something shown, an exit code out."""

@@ -1,0 +1,87 @@
+"""``mlpack estimate``: what a model file or a worker needs, from headers alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from mlpack.commands.models import known_models
+from mlpack.console import heading, say, table
+from mlpack.errors import ExitCode
+from mlpack.estimate import PathEstimate, estimate, estimate_path, model_row, region_rows
+from mlpack.flow import gather
+from mlpack.footprint import Footprint
+from mlpack.formats import inspect
+from mlpack.model import ModelInfo
+from mlpack.units import show_bytes, show_duration, show_mib
+
+
+def paths_command(paths: tuple[Path, ...], *, as_json: bool) -> int:
+    """Estimate model files or folders without any spec. Raises ModelFileError for the first that is none."""
+    found = [(path, estimate_path(inspect(path))) for path in paths]
+    if as_json:
+        say(json.dumps([_as_json(path, one) for path, one in found], indent=2))
+        return ExitCode.OK
+    for path, one in found:
+        show_model(str(path), one.info)
+        if one.footprint is None:
+            say("no runtime of mlpack's serves this format: only its size is known")
+        else:
+            show_footprint(f"one process of {one.runtime} with this model", one.footprint)
+    return ExitCode.OK
+
+
+def estimate_command(project: Path, sets: tuple[str, ...], *, as_json: bool) -> int:
+    """Estimate every service of the project that runs models or the project's code."""
+    gathered = gather(project, (), sets)
+    infos = known_models(gathered)
+    footprints = estimate(gathered.spec, infos, gathered.requirements)
+    if as_json:
+        say(json.dumps({name: one.model_dump(mode="json") for name, one in footprints.items()}, indent=2))
+        return ExitCode.OK
+    for name, info in infos.items():
+        show_model(f"model {name}", info)
+    for name, footprint in footprints.items():
+        show_footprint(f"one process of service {name}", footprint)
+    say("\nThese are estimates from headers alone. For a number to rely on: mlpack estimate --measure")
+    return ExitCode.OK
+
+
+def show_model(title: str, info: ModelInfo) -> None:
+    """Format, parameters and bytes by dtype of one model."""
+    row = model_row(info)
+    heading(title)
+    facts = [
+        ("format", row.format),
+        ("architecture", row.architecture or "not told by the header"),
+        ("parameters", "not told by the header" if row.parameters is None else f"{row.parameters:,}"),
+        *((f"  {dtype}", f"{count:,} in {show_bytes(size)}") for dtype, count, size in row.dtypes),
+        ("on disk", f"{show_bytes(row.size_bytes)} in {len(info.files)} file{'s' if len(info.files) > 1 else ''}"),
+        ("can be mapped", "yes" if row.mappable else "no"),
+        *(("unknown", text) for text in row.unknown),
+    ]
+    table(("what", "value"), facts)
+    say("")
+
+
+def show_footprint(title: str, footprint: Footprint) -> None:
+    """The regions of one process, and why an estimate is wide."""
+    heading(f"{title} ({footprint.source}; first answer after {show_duration(footprint.load_s)})")
+    rows = [
+        (r.name, r.stage, r.kind, r.per, show_mib(r.bytes), show_mib(r.lower_bytes), r.because)
+        for r in region_rows(footprint)
+    ]
+    align = ("left", "left", "left", "left", "right", "right")
+    table(("region", "stage", "kind", "per", "plan for", "at least", "because"), rows, align)
+    for reason in footprint.widened:
+        say(f"wide: {reason}")
+    say("")
+
+
+def _as_json(path: Path, one: PathEstimate) -> dict[str, object]:
+    """One model as data: counts exact, the regions of its likely runtime."""
+    row = asdict(model_row(one.info))
+    row["dtypes"] = {dtype: {"parameters": count, "bytes": size} for dtype, count, size in model_row(one.info).dtypes}
+    footprint = one.footprint.model_dump(mode="json") if one.footprint else None
+    return {"schema_version": 1, "path": str(path), **row, "runtime": one.runtime, "footprint": footprint}

@@ -1,0 +1,20 @@
+"""The models of a project for commands that have no lock to speak for absent files."""
+
+from __future__ import annotations
+
+from mlpack.errors import ModelFileError
+from mlpack.flow import Gathered
+from mlpack.model import ModelInfo
+
+
+def known_models(gathered: Gathered) -> dict[str, ModelInfo]:
+    """Every model's header. Raises ModelFileError naming the first that is not here."""
+    for name, info in gathered.present.items():
+        if info is None:
+            model = gathered.spec.models[name]
+            raise ModelFileError(
+                f"{model.path or model.hub} is not here",
+                where=gathered.loaded.where(f"models.{name}"),
+                hint="put the model's files there; sizes are read from their headers",
+            )
+    return {name: info for name, info in gathered.present.items() if info is not None}

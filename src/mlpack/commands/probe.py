@@ -1,0 +1,23 @@
+"""``mlpack probe``: what this machine is, as a table or as JSON."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from mlpack.console import heading, say, table
+from mlpack.errors import ExitCode
+from mlpack.probe import probe
+from mlpack.probe.table import rows
+
+
+def probe_command(project: Path, *, as_json: bool) -> int:
+    """Show HostFacts. What cannot be read is listed with the reason and is no failure."""
+    facts = probe(project)
+    if as_json:
+        say(facts.to_json().rstrip())
+        return ExitCode.OK
+    for section, lines in groupby(rows(facts), key=lambda row: row[0]):
+        heading(section)
+        table(("what", "value"), [(name, value) for _, name, value in lines])
+    return ExitCode.OK

@@ -1,0 +1,43 @@
+"""``mlpack verify``: starts what was rendered, asks it real questions under its limits, and reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlpack.console import progress, say
+from mlpack.errors import ExitCode, LockError
+from mlpack.flow import output_folder
+from mlpack.project import find_root
+from mlpack.reports.terminal import lines
+from mlpack.verify import verify
+from mlpack.write import read_lock, replace_file
+
+
+def verify_command(
+    project: Path,
+    profiles: tuple[str, ...],
+    launcher: str,
+    python: Path | None,
+    report_file: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Verify deploy/<profiles>; 0 when no check failed, 1 otherwise. The report goes to stdout, and as JSON to a file."""
+    root = find_root(project)
+    folder = output_folder(root, profiles)
+    lock = read_lock(folder)
+    if lock is None:
+        raise LockError(
+            "nothing was rendered here",
+            where=str(folder.relative_to(root)),
+            hint=f"render it first: mlpack render {' '.join(profiles)}",
+        )
+    report = verify(root, lock, launcher=None if launcher == "auto" else launcher, python=python, progress=progress)
+    if report_file is not None:
+        replace_file(report_file, report.to_json())
+    if as_json:
+        say(report.to_json().rstrip())
+    else:
+        for line in lines(report):
+            say(line)
+    return ExitCode.OK if report.passed else ExitCode.FAILED

@@ -1,0 +1,103 @@
+"""From gathered files and a world to a plan, its artifacts and its lock. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpack import __version__
+from mlpack.artifact import Artifact
+from mlpack.estimate import estimate
+from mlpack.flow.gather import Gathered
+from mlpack.flow.inputs import footprint_inputs
+from mlpack.footprint import Footprint
+from mlpack.host import HostFacts
+from mlpack.lock import Lock, World
+from mlpack.model import ModelInfo
+from mlpack.plan import Plan
+from mlpack.planner import make_plan
+from mlpack.render import render
+from mlpack.report import Finding
+from mlpack.runtimes import runtime_of
+from mlpack.servers.paths import deploy_folder
+from mlpack.spec import RuntimeName
+from mlpack.write import artifact_hashes, input_hashes
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What render would write: the files and the lock that describes them."""
+
+    lock: Lock
+    artifacts: tuple[Artifact, ...]
+
+
+def output_folder(root: Path, profiles: tuple[str, ...]) -> Path:
+    """Where a render with ``profiles`` lies."""
+    return root / deploy_folder(profiles)
+
+
+def make(gathered: Gathered, host: HostFacts, infos: Mapping[str, ModelInfo]) -> tuple[Plan, dict[str, Footprint]]:
+    """The plan for ``host`` and the footprints it rests on: measured where that still holds, else estimated."""
+    footprints = estimate(gathered.spec, infos, gathered.requirements)
+    stale: list[Finding] = []
+    for name in footprints:
+        measured = gathered.measured.services.get(name)
+        if measured is None:
+            continue
+        if measured.inputs_sha256 == footprint_inputs(gathered, name, infos):
+            footprints[name] = measured
+        else:
+            stale.append(_stale(name))
+    plan = make_plan(
+        host,
+        gathered.spec,
+        footprints,
+        profiles=gathered.loaded.profiles,
+        origins=gathered.loaded.origins,
+        runtimes=_runtimes(gathered, infos),
+        requirements=gathered.requirements,
+    )
+    return plan.model_copy(update={"findings": (*plan.findings, *stale)}), footprints
+
+
+def produce(gathered: Gathered, world: World) -> Produced:
+    """Plan for ``world``, render, and describe the result in a lock."""
+    plan, footprints = make(gathered, world.host, world.models)
+    artifacts = render(plan, gathered.requirements)
+    lock = Lock(
+        mlpack_version=__version__,
+        profiles=plan.profiles,
+        world=world,
+        inputs=input_hashes(gathered.root, gathered.sources),
+        footprints=footprints,
+        plan=plan,
+        files=artifact_hashes(artifacts),
+    )
+    return Produced(lock=lock, artifacts=artifacts)
+
+
+def _runtimes(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> dict[str, tuple[RuntimeName, ...]]:
+    """Service -> inference runtimes of its models, each once, in the order of the models."""
+    spec = gathered.spec
+    return {
+        name: tuple(
+            dict.fromkeys(
+                runtime_of(model, spec.models[model], infos[model], gathered.requirements.get(name))
+                for model in service.models
+            )
+        )
+        for name, service in spec.services.items()
+    }
+
+
+def _stale(name: str) -> Finding:
+    return Finding(
+        code="footprint-stale",
+        severity="warning",
+        message=f"the measurement of {name} in footprint.json no longer holds (its model, requirements, app or "
+        "request changed): planned from an estimate",
+        where=f"services.{name}",
+        hint=f"measure again: mlpack estimate --measure --service {name}",
+    )
