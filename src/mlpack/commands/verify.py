@@ -22,7 +22,7 @@ def verify_command(
     *,
     as_json: bool,
 ) -> int:
-    """Verify deploy/<profiles>; 0 when no check failed, 1 otherwise. The report goes to stdout, and as JSON to a file."""
+    """Verify deploy/<profiles>: 0 when no check failed, 1 otherwise. ``report_file`` gets the report as JSON."""
     root = find_root(project)
     folder = output_folder(root, profiles)
     lock = read_lock(folder)

@@ -10,7 +10,7 @@ from mlpack.write import disk
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Make ``path`` hold ``text``, through a new file beside it. Raises MlpackError and leaves the old one as it was."""
+    """Make ``path`` hold ``text``, through a new file beside it. Raises MlpackError; the old file is whole then."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with disk.explained(path, "write"):
         try:
