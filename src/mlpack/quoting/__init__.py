@@ -11,7 +11,7 @@ from mlpack.quoting.dockerfile import docker_argv, docker_copy, docker_copy_patt
 from mlpack.quoting.dockerignore import dockerignore
 from mlpack.quoting.env_file import env_line
 from mlpack.quoting.markdown import md, md_code, md_code_cell
-from mlpack.quoting.python import python
+from mlpack.quoting.python import py_name, python
 from mlpack.quoting.quoted import Quoted
 from mlpack.quoting.sh import sh, sh_words
 from mlpack.quoting.yaml import yaml
@@ -28,6 +28,7 @@ FILTERS: dict[str, Callable[[Any], Quoted]] = {
     "md": md,
     "md_code": md_code,
     "md_code_cell": md_code_cell,
+    "py_name": py_name,
     "python": python,
     "sh": sh,
     "sh_words": sh_words,

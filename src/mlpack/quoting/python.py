@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import math
 
 from mlpack.quoting.quoted import Quoted, text_of
@@ -13,6 +14,13 @@ DIALECT = "python"
 def python(value: object) -> Quoted:
     """``value`` as a literal: None, bool, int, float, str, or a list of them."""
     return Quoted(_spell(value), DIALECT)
+
+
+def py_name(value: str) -> Quoted:
+    """``value`` as a name on the left of `=`. Raises TypeError for what is none: names come from mlpack's own code."""
+    if not value.isidentifier() or keyword.iskeyword(value):
+        raise TypeError(f"{value!r} is not a name")
+    return Quoted(value, DIALECT)
 
 
 def _spell(value: object) -> str:

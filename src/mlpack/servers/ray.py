@@ -42,7 +42,8 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     words += ["--ray-client-server-port", str(service.port or FACTS.port)]
     words += ["--num-cpus", str(max(1, int(service.cpus.value)))]
     if service.memory.shm_bytes is not None:
-        words += ["--object-store-memory", str(service.memory.shm_bytes.value)]
+        # the rest of /dev/shm is for others: Ray wants more there than its store takes
+        words += ["--object-store-memory", str(service.memory.shm_bytes.value * 4 // 5)]
     return (*words, "--include-dashboard", "false", "--disable-usage-stats")
 
 

@@ -1,0 +1,46 @@
+"""Rendering: a plan in, its files out. Pure: same input, same bytes; only ``write`` touches the disk."""
+
+from __future__ import annotations
+
+from mlpack.artifact import Artifact
+from mlpack.plan import Plan
+from mlpack.render.guide import guide_view
+from mlpack.render.refuse import refuse_unrendered
+from mlpack.render.templates import render_template
+from mlpack.servers.files import gunicorn_settings
+from mlpack.servers.gunicorn import config_path
+from mlpack.servers.paths import deploy_folder
+from mlpack.targets import TARGETS
+from mlpack.targets.base import RENDERED_BY, File, Requirements
+from mlpack.targets.dockerfile import image_files
+
+
+def render(plan: Plan, requirements: Requirements | None = None) -> tuple[Artifact, ...]:
+    """Every file of ``plan``'s deployment except mlpack.lock; paths are relative to the project, sorted.
+
+    ``requirements`` names the distributions that each service installs, where they are known: they decide whether
+    PyTorch's CPU index is offered to pip. Raises SpecError for what cannot be rendered (yet), naming it.
+    """
+    refuse_unrendered(plan)
+    known: Requirements = requirements or {}
+    files = [*_target_files(plan, known), *image_files(plan, known), *_server_files(plan), _guide(plan)]
+    made = [Artifact(path=f.path, text=render_template(f.template, f.values), mode=f.mode) for f in files]
+    return tuple(sorted(made, key=lambda artifact: artifact.path))
+
+
+def _target_files(plan: Plan, requirements: Requirements) -> list[File]:
+    targets = sorted({service.target for service in plan.services.values()})
+    return [file for target in targets for file in TARGETS[target].files(plan, requirements)]
+
+
+def _server_files(plan: Plan) -> list[File]:
+    made = []
+    for name, service in plan.services.items():
+        if service.server == "gunicorn":
+            values = {"header": RENDERED_BY, "service": name, "settings": gunicorn_settings(plan, name)}
+            made.append(File(config_path(plan, name), "servers/gunicorn/gunicorn.conf.py.j2", values))
+    return made
+
+
+def _guide(plan: Plan) -> File:
+    return File(f"{deploy_folder(plan.profiles)}/DEPLOYMENT.md", "guide/DEPLOYMENT.md.j2", guide_view(plan))

@@ -1,0 +1,140 @@
+"""DEPLOYMENT.md: the plan told to whoever runs it: needs, sums, commands, and what to do when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlpack.plan import Decided, Plan, ServicePlan, Term
+from mlpack.servers.paths import deploy_folder, model_path, volume_path
+from mlpack.targets.base import APP_UID
+from mlpack.targets.compose import COMPOSE_AT_LEAST, ENGINE_AT_LEAST, project_name, wait_s
+from mlpack.targets.images import profile_suffix
+from mlpack.units import show_duration, show_mib
+
+
+def guide_view(plan: Plan) -> dict[str, object]:
+    """Everything the guide says, as text: sizes with their units, paths, command words."""
+    folder = deploy_folder(plan.profiles)
+    return {
+        "name": plan.name,
+        "profiles": profile_suffix(plan),
+        "render_argv": ("mlpack", "render", *plan.profiles),
+        "reprobe_argv": ("mlpack", "render", *plan.profiles, "--reprobe"),
+        "verify_argv": ("mlpack", "verify", *plan.profiles),
+        "up_argv": ("mlpack", "up", *plan.profiles),
+        "folder": folder,
+        "script": f"./{folder}/deploy.sh",
+        "project": project_name(plan),
+        "engine_at_least": ENGINE_AT_LEAST,
+        "compose_at_least": COMPOSE_AT_LEAST,
+        "wait_plain": str(wait_s(plan)),
+        "uid": str(APP_UID),
+        "limits": show_mib(plan.budget.used_bytes),
+        "usable": show_mib(plan.budget.usable_bytes.value),
+        "usable_because": plan.budget.usable_bytes.because,
+        "cores": f"{plan.budget.cores.value:g}",
+        "rows": [_budget_row(plan, row.service) for row in plan.budget.rows],
+        "services": [_service(plan, name) for name in plan.services],
+        "models": [_model(plan, name) for name in plan.spec.models],
+        "volumes": [
+            {"name": name, "at": volume_path(plan.spec, name), "folder": volume.path}
+            for name, volume in plan.spec.volumes.items()
+        ],
+        "findings": [finding.message for finding in plan.findings],
+    }
+
+
+def _budget_row(plan: Plan, name: str) -> dict[str, str]:
+    row = next(row for row in plan.budget.rows if row.service == name)
+    each = plan.services[name].memory.limit_bytes.value
+    return {
+        "name": name,
+        "replicas": str(row.replicas),
+        "each": show_mib(each),
+        "total": show_mib(row.limit_bytes),
+        "cpus": f"{row.cpus:g}",
+    }
+
+
+def _service(plan: Plan, name: str) -> dict[str, object]:
+    service = plan.services[name]
+    memory = service.memory
+    decisions: dict[str, Decided[int] | Decided[bool]] = {
+        "workers": service.workers,
+        "library threads per worker": service.threads,
+        "requests at once per worker": service.concurrency,
+        "load before the fork": service.preload,
+    }
+    return {
+        "name": name,
+        "decisions": [_decision(label, str(made.value), made.because) for label, made in decisions.items()],
+        "enforced_by": service.enforced_by,
+        "load_terms": _terms(memory.load_terms),
+        "load": show_mib(memory.load_bytes),
+        "serve_terms": _terms(memory.serve_terms),
+        "serve": show_mib(memory.serve_bytes),
+        "limit": show_mib(memory.limit_bytes.value),
+        "limit_because": memory.limit_bytes.because,
+        "source": service.footprint_source,
+        "times": _times(service),
+        "url": f"http://{plan.spec.settings.publish_host}:{service.publish}" if service.publish else None,
+        "health_url": _health_url(plan, service),
+        "log_argv": ("docker", "compose", "logs", "--tail", "100", name),
+        "restart_argv": ("docker", "compose", "restart", name),
+        "exec_argv": ("docker", "compose", "exec", name),
+    }
+
+
+def _decision(label: str, value: str, because: str) -> dict[str, str]:
+    return {"label": label, "value": {"True": "yes", "False": "no"}.get(value, value), "because": because}
+
+
+def _terms(terms: Sequence[Term]) -> list[dict[str, str]]:
+    return [
+        {
+            "name": term.name,
+            "each": show_mib(term.each_bytes),
+            "count": str(term.count),
+            "total": show_mib(term.total_bytes),
+            "source": term.source,
+        }
+        for term in terms
+    ]
+
+
+def _times(service: ServicePlan) -> list[dict[str, str]]:
+    times = service.times
+    planned: dict[str, Decided[int] | Decided[float] | None] = {
+        "one request": times.request_s,
+        "the worker's own limit": times.worker_s,
+        "the end of running requests after a stop": times.graceful_s,
+        "stop, then kill": times.stop_grace_s,
+        "start, until failed checks count": service.health.start_period_s if service.health else None,
+    }
+    return [
+        _decision(label, show_duration(made.value), made.because) for label, made in planned.items() if made is not None
+    ]
+
+
+def _health_url(plan: Plan, service: ServicePlan) -> str | None:
+    if service.health is None or service.health.path is None or service.publish is None:
+        return None
+    return f"http://{plan.spec.settings.publish_host}:{service.publish}{service.health.path}"
+
+
+def _model(plan: Plan, name: str) -> dict[str, str]:
+    model = plan.spec.models[name]
+    at = model_path(plan.spec, name)
+    return {"name": name, "path": model.path or model.hub or "", "at": at, "input": _largest_input(plan, name)}
+
+
+def _largest_input(plan: Plan, name: str) -> str:
+    largest = plan.spec.models[name].max_input
+    if largest is None:
+        return "not stated"
+    parts = [f"batch {largest.batch}"]
+    if largest.tokens is not None:
+        parts.append(f"{largest.tokens} tokens")
+    if largest.shape is not None:
+        parts.append(" x ".join(map(str, largest.shape)))
+    return ", ".join(parts)

@@ -1,0 +1,91 @@
+"""Docker Compose on one machine: what the compose file, the env files and deploy.sh say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mlpack.plan import Plan
+from mlpack.servers.paths import deploy_folder
+from mlpack.servers.wiring import environment
+from mlpack.spec import ServerName
+from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
+from mlpack.targets.compose_service import bind_folders, from_project, model_files, service_view
+from mlpack.targets.images import image_of, profile_suffix
+
+SERVERS: frozenset[ServerName] = frozenset({"gunicorn", "uvicorn"})
+COMPOSE_AT_LEAST = "2.20.2"
+"""The first Compose that knows a health check's start_interval (facts.md)."""
+ENGINE_AT_LEAST = "25.0"
+"""The first engine that knows it."""
+
+
+def view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
+    """compose.yaml: one project per profile, one network, the services in the order of the spec."""
+    spec = plan.spec
+    return {
+        "header": RENDERED_BY,
+        "project": project_name(plan),
+        "services": [service_view(plan, name, requirements) for name in plan.services],
+        "named_volumes": named_volumes(plan),
+        "ca": from_project(spec.build.ca) if spec.build.ca else None,
+    }
+
+
+def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
+    """compose.yaml, an env file per service, deploy.sh."""
+    folder = deploy_folder(plan.profiles)
+    made = [File(f"{folder}/compose.yaml", "targets/compose/compose.yaml.j2", view(plan, requirements))]
+    for name in plan.services:
+        values = {"header": RENDERED_BY, "service": name, "variables": variables(plan, name)}
+        made.append(File(f"{folder}/{name}.env", "targets/compose/service.env.j2", values))
+    made.append(File(f"{folder}/deploy.sh", "targets/compose/deploy.sh.j2", script_view(plan), mode=0o755))
+    return tuple(made)
+
+
+def project_name(plan: Plan) -> str:
+    """Compose's project: dev and prod on one machine must not replace each other."""
+    return f"{plan.name}-{profile_suffix(plan)}"
+
+
+def named_volumes(plan: Plan) -> tuple[str, ...]:
+    """Volumes that the engine keeps; those with a ``path`` are folders of the project."""
+    used = {volume for name in plan.services for volume in plan.spec.services[name].volumes}
+    return tuple(sorted(volume for volume in used if plan.spec.volumes[volume].path is None))
+
+
+def variables(plan: Plan, name: str) -> tuple[dict[str, object], ...]:
+    """A service's variables as lines, each of mlpack's own with its reason."""
+    planned = plan.services[name].environment
+    own = plan.spec.services[name].env
+    return tuple(
+        {"pair": (key, value), "because": planned[key].because if key in planned and key not in own else ""}
+        for key, value in environment(plan, name).items()
+    )
+
+
+def wait_s(plan: Plan) -> int:
+    """How long `up --wait` may take: the start periods in a row, and each last round of checks."""
+    total = 0
+    for service in plan.services.values():
+        if service.health is not None:
+            health = service.health
+            round_s = health.interval_s.value + health.timeout_s.value
+            total += health.start_period_s.value + health.retries.value * round_s
+    return max(total, 60)
+
+
+def script_view(plan: Plan) -> Mapping[str, object]:
+    """deploy.sh: what it checks and prepares before `docker compose up`."""
+    return {
+        "header": RENDERED_BY,
+        "name": plan.name,
+        "profiles": profile_suffix(plan),
+        "compose_at_least": COMPOSE_AT_LEAST,
+        "engine_at_least": ENGINE_AT_LEAST,
+        "uid": APP_UID,
+        "wait_s": wait_s(plan),
+        "models": model_files(plan),
+        "folders": bind_folders(plan),
+        "images": tuple(sorted({image.reference for name in plan.services if (image := image_of(plan, name))})),
+        "memory_mib": sum(row.limit_bytes for row in plan.budget.rows) // 1024**2,
+    }

@@ -1,0 +1,161 @@
+"""One service of a compose file: image, limits, checks, mounts; numbers with the plan's reasons."""
+
+from __future__ import annotations
+
+from posixpath import normpath
+
+from mlpack.plan import Plan, ServicePlan
+from mlpack.servers import SERVERS
+from mlpack.servers.paths import deploy_folder, model_path, volume_path
+from mlpack.servers.wiring import upstreams
+from mlpack.spec import Build
+from mlpack.targets.base import Requirements
+from mlpack.targets.dockerfile import health_script
+from mlpack.targets.images import Image, effective_build, image_of, profile_suffix
+from mlpack.units import KIB, MIB
+
+UP_TO_PROJECT = "../.."
+"""From deploy/<profiles>/ to the project's folder."""
+PASSED_ARGS = (
+    *("BASE_IMAGE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "MLPACK_IGNORE_LIBRARIES"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+)
+"""Build arguments that are taken from the caller's environment where they are set there."""
+
+
+def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str, object]:  # noqa: ARG001
+    """Everything compose.yaml says about service ``name``."""
+    service, settings = plan.services[name], plan.spec.settings
+    image = image_of(plan, name)
+    first = image is not None and image.services[0] == name
+    spec = plan.spec.services[name]
+    return {
+        "name": name,
+        "image": image.reference if image else spec.image or f"{plan.name}-{name}:{profile_suffix(plan)}",
+        "build": _build(plan, name, image),
+        "command": None if first else SERVERS[service.server].argv(plan, name),
+        "env_file": f"{name}.env",
+        "port": _port(plan, service),
+        "cpus": f"{service.cpus.value:g}",
+        "memory": f"{service.memory.limit_bytes.value // MIB}M",
+        "reservation": f"{service.memory.reservation_bytes.value // MIB}M",
+        "shm": f"{service.memory.shm_bytes.value // MIB}M" if service.memory.shm_bytes else None,
+        "pids": service.pids.value,
+        "replicas": service.replicas.value if service.replicas.value > 1 else None,
+        "plan": service,
+        "memory_reason": service.memory.limit_bytes.because,
+        "read_only": settings.read_only,
+        "tmpfs": f"/tmp:mode=1777,size={service.memory.tmp_bytes.value // MIB}m",
+        "restart": settings.restart,
+        "log_size": f"{settings.log_max_bytes // KIB}k",
+        "log_files": str(settings.log_files),
+        "health": _health(plan, name),
+        "stop_grace": f"{service.times.stop_grace_s.value}s",
+        "mounts": mounts(plan, name),
+        "after": [
+            {"name": other, "condition": "service_healthy" if plan.services[other].health else "service_started"}
+            for other in upstreams(plan, name)
+        ],
+        "labels": {
+            "org.mlpack.project": plan.name,
+            "org.mlpack.profiles": profile_suffix(plan),
+            "org.mlpack.service": name,
+        },
+    }
+
+
+def from_project(path: str) -> str:
+    """A path of the project as the compose file names it; absolute ones stay."""
+    return path if path.startswith("/") else normpath(f"{UP_TO_PROJECT}/{path}")
+
+
+def mounts(plan: Plan, name: str) -> list[dict[str, object]]:
+    """Models read-only, volumes read-write, in dev the source itself. Binds never make a missing source."""
+    spec, service = plan.spec, plan.spec.services[name]
+    found: list[dict[str, object]] = []
+    if spec.settings.reload:
+        # read-write, so that the engine can make the mount points inside; the uid may not write to it anyway
+        found.append({"type": "bind", "source": UP_TO_PROJECT, "target": spec.root_path, "read_only": False})
+    for model in service.models:
+        path = spec.models[model].path
+        if path is not None:
+            bind = {"type": "bind", "source": from_project(path), "target": model_path(spec, model), "read_only": True}
+            found.append(bind)
+    for volume in service.volumes:
+        folder, target = spec.volumes[volume].path, volume_path(spec, volume)
+        if folder is None:
+            found.append({"type": "volume", "source": volume, "target": target, "read_only": False})
+        else:
+            found.append({"type": "bind", "source": from_project(folder), "target": target, "read_only": False})
+    if service.image is not None or effective_build(plan, name).dockerfile is not None:
+        found += _rendered_files(plan, name)
+    return [mount | {"bind": mount["type"] == "bind"} for mount in found]
+
+
+def model_files(plan: Plan) -> tuple[str, ...]:
+    """Weights that must be there before anything starts, as compose.yaml names them."""
+    used = {model for name in plan.services for model in plan.spec.services[name].models}
+    paths = {plan.spec.models[model].path for model in used}
+    return tuple(sorted(from_project(path) for path in paths if path is not None))
+
+
+def bind_folders(plan: Plan) -> tuple[str, ...]:
+    """Folders of the host that services write to, as compose.yaml names them."""
+    used = {volume for name in plan.services for volume in plan.spec.services[name].volumes}
+    paths = {plan.spec.volumes[volume].path for volume in used}
+    return tuple(sorted(from_project(path) for path in paths if path is not None))
+
+
+def _build(plan: Plan, name: str, image: Image | None) -> dict[str, object] | None:
+    build: Build = image.build if image else effective_build(plan, name)
+    if plan.spec.services[name].image is not None or (image is None and build.dockerfile is None):
+        return None
+    if image is not None and image.services[0] != name:
+        return None  # the first service of the image builds it
+    args: dict[str, object] = dict.fromkeys(PASSED_ARGS) if image else {}
+    if build.index is not None:
+        args["PIP_INDEX_URL"] = build.index
+    return {
+        "context": from_project(build.context),
+        "dockerfile": image.dockerfile if image else build.dockerfile,
+        "args": args,
+        "wheels": from_project(build.wheelhouse) if image and build.wheelhouse else None,
+        "ca": build.ca is not None,
+        "platform": build.platform,
+    }
+
+
+def _rendered_files(plan: Plan, name: str) -> list[dict[str, object]]:
+    """For images of the user's own: settings and health check are mounted where argv expects them."""
+    folder, root = deploy_folder(plan.profiles), plan.spec.root_path
+    rendered = ["healthcheck.py"] if _health(plan, name) else []
+    rendered += [f"{name}.gunicorn.conf.py"] if plan.services[name].server == "gunicorn" else []
+    return [
+        {"type": "bind", "source": f"./{file}", "target": f"{root}/{folder}/{file}", "read_only": True}
+        for file in rendered
+    ]
+
+
+def _port(plan: Plan, service: ServicePlan) -> dict[str, object] | None:
+    if service.port is None or service.publish is None:
+        return None
+    return {"target": service.port, "published": str(service.publish), "host": plan.spec.settings.publish_host}
+
+
+def _health(plan: Plan, name: str) -> dict[str, object] | None:
+    service = plan.services[name]
+    health = service.health
+    script = health_script(plan)
+    if health is None or health.path is None or script is None or service.port is None:
+        return None
+    # half a second before the engine gives up, so that the reason is on record
+    patience = f"{health.timeout_s.value - 0.5:g}"
+    return {
+        "test": ["CMD", "python", "-I", "-S", script, str(service.port), health.path, patience],
+        "interval": f"{health.interval_s.value}s",
+        "timeout": f"{health.timeout_s.value}s",
+        "retries": health.retries.value,
+        "start_period": f"{health.start_period_s.value}s",
+        "start_interval": f"{health.start_interval_s.value}s",
+        "start_because": health.start_period_s.because,
+    }

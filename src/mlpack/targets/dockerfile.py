@@ -1,0 +1,116 @@
+"""The values of a rendered Dockerfile and of the ignore file beside it."""
+
+from __future__ import annotations
+
+from posixpath import basename
+
+from mlpack.plan import Plan
+from mlpack.servers import SERVERS
+from mlpack.servers.gunicorn import config_path
+from mlpack.servers.paths import deploy_folder, model_path, volume_path
+from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
+from mlpack.targets.images import Image, base_image, extra_index, images, requirement_files
+
+VENV = "/opt/venv"
+STOP_SIGNALS = {"gunicorn": "SIGTERM", "uvicorn": "SIGTERM", "celery": "SIGTERM"}
+"""What each server takes for a graceful end; SIGTERM for all, as gunicorn's SIGQUIT and SIGINT cut requests off."""
+NEVER_COPIED = (
+    *(".git", ".github", ".gitignore", ".venv", "venv", ".tox", ".nox", "node_modules", ".idea", ".vscode", ".ci"),
+    *("tests", "deploy", "mlpack.yaml", "footprint.json", "Dockerfile", ".dockerignore", ".env", "secrets"),
+    *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"),
+)
+"""Not part of the program: history, environments, tests, caches, secrets, and what mlpack renders."""
+NEVER_COPIED_ANYWHERE = ("__pycache__", ".ipynb_checkpoints", ".DS_Store")
+
+
+def image_files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
+    """Dockerfile, ignore file, and the two programs that images use: library check and health check."""
+    found = images(plan)
+    if not found:
+        return ()
+    folder = deploy_folder(plan.profiles)
+    files = [File(f"{folder}/check_image.py", "image/check_image.py.j2", {"header": RENDERED_BY})]
+    if health_script(plan) is not None:
+        files.append(File(f"{folder}/healthcheck.py", "image/healthcheck.py.j2", {"header": RENDERED_BY}))
+    for image in found:
+        files.append(File(image.dockerfile, "image/Dockerfile.j2", dockerfile_view(plan, image, requirements)))
+        ignored = {"header": RENDERED_BY, "ignored": ignored_paths(plan), "kept": _rendered_inside(plan, image)}
+        ignored |= {"anywhere": NEVER_COPIED_ANYWHERE}
+        files.append(File(f"{image.dockerfile}.dockerignore", "image/dockerignore.j2", ignored))
+    return tuple(files)
+
+
+def dockerfile_view(plan: Plan, image: Image, requirements: Requirements) -> dict[str, object]:
+    """What the Dockerfile of ``image`` says; every path is where argv and environment expect it."""
+    root = plan.spec.root_path
+    first = image.services[0]
+    names = {name for service in image.services for name in requirements.get(service, ())}
+    wanted = image.build.requirements or "requirements.txt"
+    server = plan.services[first].server
+    return {
+        "header": RENDERED_BY,
+        "file": image.dockerfile,
+        "title": plan.name,
+        "base": base_image(image.build),
+        "apt": tuple(image.build.apt),
+        "extra_index": extra_index(image, plan, names),
+        "requirements_name": basename(wanted),
+        "copy_requirements": (wanted, *requirement_files(wanted), "./"),
+        "copy_check": (f"{deploy_folder(plan.profiles)}/check_image.py", "/tmp/"),
+        "check_argv": (
+            "python",
+            "/tmp/check_image.py",
+            VENV,
+            *sorted({_program(plan, name) for name in image.services}),
+        ),
+        "root": root,
+        "copy_root": (root, root),
+        "copy_source": (".", "./"),
+        "uid": APP_UID,
+        "user": f"{APP_UID}:{APP_UID}",
+        "mount_points": mount_points(plan, image),
+        "ports": tuple(sorted({port for name in image.services if (port := plan.services[name].port)})),
+        "stop_signal": STOP_SIGNALS.get(server, "SIGTERM"),
+        "argv": SERVERS[server].argv(plan, first),
+    }
+
+
+def mount_points(plan: Plan, image: Image) -> tuple[str, ...]:
+    """Folders that volumes are mounted on: made in the image with the right owner, which named volumes then take."""
+    return tuple(
+        sorted({volume_path(plan.spec, v) for name in image.services for v in plan.spec.services[name].volumes})
+    )
+
+
+def health_script(plan: Plan) -> str | None:
+    """The health check's path in containers; None where no service is asked over HTTP."""
+    asked = any(service.health is not None and service.health.path for service in plan.services.values())
+    return f"{plan.spec.root_path}/{deploy_folder(plan.profiles)}/healthcheck.py" if asked else None
+
+
+def ignored_paths(plan: Plan) -> tuple[str, ...]:
+    """Paths kept out of images: what is no program, weights, data, wheels; relative to the project."""
+    spec, root = plan.spec, plan.spec.root_path
+    paths = set(NEVER_COPIED)
+    for name, model in spec.models.items():
+        paths |= {path for path in (model.path, _below(root, model_path(spec, name))) if path}
+    for name, volume in spec.volumes.items():
+        paths |= {path for path in (volume.path, _below(root, volume_path(spec, name))) if path}
+    paths |= {path for path in (spec.build.wheelhouse, spec.build.ca) if path}
+    return tuple(sorted(path.removeprefix("./").rstrip("/") for path in paths if not path.startswith(("/", ".."))))
+
+
+def _below(root: str, path: str) -> str | None:
+    return path.removeprefix(f"{root}/") if path.startswith(f"{root}/") else None
+
+
+def _program(plan: Plan, name: str) -> str:
+    return SERVERS[plan.services[name].server].argv(plan, name)[0]
+
+
+def _rendered_inside(plan: Plan, image: Image) -> tuple[str, ...]:
+    """Rendered files that the image holds: settings and checks, so that it runs anywhere as it is."""
+    folder = deploy_folder(plan.profiles)
+    kept = [config_path(plan, name) for name in image.services if plan.services[name].server == "gunicorn"]
+    kept += [f"{folder}/check_image.py"] + ([f"{folder}/healthcheck.py"] if health_script(plan) else [])
+    return tuple(kept)
