@@ -19,6 +19,8 @@ APP_MAPPED_BYTES = 8 * MIB
 """Their compiled parts: 14 MiB mapped with the interpreter's 6 (same measurement)."""
 KERNEL_BYTES = 2560 * KIB
 """Page tables, stacks and sockets of one process: 2.5 MiB (docs/memory.md, rule)."""
+OBJECT_STORE_BYTES = 128 * MIB
+"""Ray's object store: its least is 75 MiB, the default is 30 % of the host; images and answers are small. A guess."""
 VERSION_FACTOR = 0.8
 """Lower bound of what importing a library takes in another version or with fewer of its modules."""
 
@@ -81,6 +83,20 @@ def app_regions() -> tuple[Region, ...]:
     return (
         _default("app", "anonymous", APP_ANONYMOUS_BYTES, 0, because),
         _default("app libraries", "mapped", APP_MAPPED_BYTES, 0, because),
+    )
+
+
+def object_store_region() -> Region:
+    """Shared memory in which actors hand over their arguments and results."""
+    return Region(
+        name="object store",
+        stage="serve",
+        kind="shm",
+        per="process",
+        bytes=OBJECT_STORE_BYTES,
+        lower_bytes=0,
+        source="default",
+        because="requests and answers on their way between processes; Ray's least is 75 MiB",
     )
 
 

@@ -95,7 +95,7 @@ def _import_regions(facts: ServerFacts, runtimes: Mapping[str, RuntimeName]) -> 
     if facts.role == "actors" and runtimes:
         together = imports.runtime_regions(imports.in_play(runtimes.values()))
         each = (imports.runtime_regions(imports.in_play([r]), f"{model} ")[0] for model, r in runtimes.items())
-        return (*each, together[1], *own)
+        return (*each, together[1], *own, imports.object_store_region())
     return (*imports.runtime_regions(imports.in_play(runtimes.values())), *own)
 
 

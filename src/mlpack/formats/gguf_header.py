@@ -23,6 +23,7 @@ KEPT_ITEMS = 1024
 MOST_TENSORS = 1_000_000
 MOST_DIMENSIONS = 4
 CHUNK_BYTES = MIB
+_LENGTH = struct.Struct("<Q")
 Value = int | float | bool | str | list[int]
 
 
@@ -51,35 +52,66 @@ class Cursor:
     """Reads forward through a file of ``size`` bytes, never past it nor past HEADER_BYTES, hashing all it passes."""
 
     def __init__(self, file: BinaryIO, size: int, path: Path) -> None:
-        self.file, self.size, self.path = file, size, path
-        self.position = 0
-        self.digest = hashlib.sha256()
-        self._chunk, self._at = b"", 0
+        self.path = path
+        self._file, self._size = file, size
+        self._digest = hashlib.sha256()
+        self._chunk, self._at, self._before = b"", 0, 0  # bytes in hand, place in them, file position of their start
+
+    @property
+    def position(self) -> int:
+        """Bytes passed so far."""
+        return self._before + self._at
 
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes. Raises ModelFileError where the file or the bound ends before."""
-        if self.position + count > self.size:
-            what = f"is truncated: its header goes on at byte {self.position + count:,}, the file has {self.size:,}"
-            raise failed(self.path, what, "fetch it again")
-        if self.position + count > HEADER_BYTES:
-            raise failed(self.path, f"has a header longer than {show_bytes(HEADER_BYTES)}", "the file is damaged")
-        self.position += count
         if self._at + count > len(self._chunk):
-            rest = self._chunk[self._at :]
-            start = self.position - count + len(rest)
-            wanted = min(max(CHUNK_BYTES, count - len(rest)), self.size - start)
-            self._chunk, self._at = rest + exactly(self.file, wanted, self.path), 0
+            self._refill(count)
         found = self._chunk[self._at : self._at + count]
         self._at += count
-        self.digest.update(found)
         return found
 
     def skip(self, count: int) -> None:
         """Pass over ``count`` bytes in pieces."""
+        self._check(count)
         while count > 0:
             piece = min(count, CHUNK_BYTES)
             self.take(piece)
             count -= piece
+
+    def skip_strings(self, count: int) -> None:
+        """Pass over ``count`` strings, each a length and so many bytes: the vocabulary, most of every header."""
+        self._check(8 * count)
+        for _ in range(count):
+            if self._at + 8 > len(self._chunk):
+                self._refill(8)
+            end = self._at + 8 + _LENGTH.unpack_from(self._chunk, self._at)[0]
+            if end > len(self._chunk):
+                self.skip(self.u64())
+            else:
+                self._at = end
+
+    def sha256(self) -> str:
+        """Hash of everything passed so far."""
+        digest = self._digest.copy()
+        digest.update(self._chunk[: self._at])
+        return digest.hexdigest()
+
+    def _check(self, count: int) -> None:
+        end = self.position + count
+        if end > self._size:
+            what = f"is truncated: its header goes on to byte {end:,}, the file has {self._size:,}"
+            raise failed(self.path, what, "fetch it again")
+        if end > HEADER_BYTES:
+            raise failed(self.path, f"has a header longer than {show_bytes(HEADER_BYTES)}", "the file is damaged")
+
+    def _refill(self, count: int) -> None:
+        """Bring at least ``count`` bytes into hand; what was passed is hashed and dropped."""
+        self._check(count)
+        self._digest.update(self._chunk[: self._at])
+        rest = self._chunk[self._at :]
+        self._before += self._at
+        wanted = min(max(CHUNK_BYTES, count), self._size - self._before) - len(rest)
+        self._chunk, self._at = rest + exactly(self._file, wanted, self.path), 0
 
     def u32(self) -> int:
         """An unsigned 32-bit number."""
@@ -118,7 +150,7 @@ def read_header(file: BinaryIO, size: int, path: Path) -> Header:
     if type(alignment) is not int or not 0 < alignment <= MIB:
         raise failed(path, f"has an alignment of {alignment!r}", "the file is damaged")
     header.data_start = -(-cursor.position // alignment) * alignment
-    header.sha256 = cursor.digest.hexdigest()
+    header.sha256 = cursor.sha256()
     return header
 
 
@@ -151,8 +183,7 @@ def _array(cursor: Cursor, header: Header, key: str | None) -> Value | None:
     if key is not None:
         header.counts[key] = count
     if kind == STRING:
-        for _ in range(count):
-            cursor.skip(cursor.u64())
+        cursor.skip_strings(count)
         return None
     layout = SCALARS.get(kind)
     if layout is None:

@@ -10,6 +10,7 @@ from mlpack.runtimes.facts import facts
 from mlpack.runtimes.measured import measured
 from mlpack.runtimes.threads import decided_threads
 from mlpack.spec import Model
+from mlpack.units import MIB
 
 FACTS = facts(
     "onnxruntime",
@@ -22,6 +23,8 @@ FACTS = facts(
 )
 INSIDE_FACTOR = 2.8
 """Anonymous memory over the file, weights inside: 1.5-2.8 measured; 637 of 414 MiB at 110M (docs/memory.md)."""
+SESSION_BYTES = 8 * MIB
+"""Beside the weights; it dominates small models: files of 4.5, 10 and 23 MiB took 15, 30 and 68 MiB (ORT 1.32)."""
 EXTERNAL_FACTOR = 1.5
 """The same with external data: 329 of 414 MiB at 110M, so 0.8; planned above, as repacking varies by operator."""
 EXTERNAL_LOWER_FACTOR = 0.5
@@ -38,7 +41,7 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
         regions.weights(
             name,
             "anonymous",
-            factor * stored,
+            factor * stored + SESSION_BYTES,
             lower=lower * stored,
             because=f"{factor} x {stored:,} bytes: weights {where} the .onnx file are copied and repacked",
         ),
@@ -55,9 +58,9 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
 
 
 def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:  # noqa: ARG001 - see below
-    """NumPy's threads, and ONNX Runtime's own in versions that read a variable.
+    """NumPy's threads, and ONNX Runtime's own in versions that read a variable: 1.32 does (seen in its thread count).
 
-    Older versions take them only from ``SessionOptions.intra_op_num_threads``: the app reads ``{from: web.threads}``.
+    Versions before the variable (onnxruntime#29688) take them only from ``SessionOptions.intra_op_num_threads``: the app reads ``{from: web.threads}``.
     """
     return {
         "ORT_INTRA_OP_NUM_THREADS": decided_threads(threads, "ONNX Runtime's pool, in versions that read it"),

@@ -21,16 +21,18 @@ FACTS = facts(
     pool="pool",
     fork_safe="no",  # hung on every request after a preload (docs/memory.md, preload)
 )
-LOADED_FACTOR = 2.1
-"""Anonymous memory after load over the stored bytes: 248 of 118 MiB for a .keras U-Net (docs/memory.md)."""
-TRANSIENT_FACTOR = 1.5
-"""What loading needs beyond that: 172 of 118 MiB for the same file."""
-EAGER_CONTEXT_BYTES = 64 * MIB
-"""TensorFlow's own context, created with the first variable; it dominates small models."""
+LOADED_FACTOR = 4.1
+"""Anonymous memory after load over the file, tensorflow-cpu 2.21 with Keras 3.15: 2.1 for a U-Net of 118 MiB
+(docs/memory.md), 2.7 and 3.1 for convolutional nets of 72 and 648 MiB, 4.03 where one dense layer is most of 288 MiB,
+as a .keras and as a .h5 file. Not given back by the collector nor by ``malloc_trim``."""
+TRANSIENT_FACTOR = 2.8
+"""The peak while loading, beyond that: 1.5 for the U-Net, 1.5 and 1.0 for the others, 2.8 for the dense one."""
+EAGER_CONTEXT_BYTES = 16 * MIB
+"""TensorFlow's own context, created with the first variable, and the first call: 6 to 14 MiB for a model of 0.1 MiB."""
 
 
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
-    """Weights copied twice or so, and activations as if called eagerly: the code decides, not the file."""
+    """Weights copied several times, and activations as if called eagerly: the code decides, not the file."""
     stored = info.weights_bytes
     needs = activations.of_request(name, model, info, eager=True)
     found = [
