@@ -12,7 +12,7 @@ from mlpack.units import show_bytes
 SAME_MEMORY = 0.01
 """MemTotal moves by some MiB with the kernel and the firmware: RAM counts as changed beyond this share."""
 
-_NUMBERS = re.compile(r"(?<![a-z0-9])[0-9a-f]{8}[0-9a-f_-]*|\d+")
+_IDS = re.compile(r"(?:(?<=pod)|(?<![a-z0-9]))[0-9a-f]{8}[0-9a-f_-]*|\d+")
 """Ids in a cgroup's name: a container's, a pod's, a session's, a user's."""
 
 
@@ -148,4 +148,4 @@ def _gpu_ways(engine: EngineFacts) -> str | None:
 
 
 def _without_ids(name: str | None) -> str | None:
-    return None if name is None else _NUMBERS.sub("*", name)
+    return None if name is None else _IDS.sub("*", name)
