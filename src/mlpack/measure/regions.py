@@ -44,8 +44,16 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int) -> Iterato
     grown = libraries.anonymous_bytes - bare.anonymous_bytes
     yield _region("libraries", "import", "anonymous", grown, "after importing the runtimes and the server")
     yield _region("libraries mapped", "import", "mapped", libraries.mapped_bytes, "shared libraries, from smaps")
-    grown = loaded.anonymous_bytes - libraries.anonymous_bytes
-    yield _region("weights", "load", "anonymous", grown, "the app's import and start-up, models loaded")
+    app = stages["app"]
+    at_startup = loaded_at(stages) == "startup"
+    grown = app.anonymous_bytes - libraries.anonymous_bytes
+    what = "app" if at_startup else "app and weights"
+    yield _region(
+        what, "load", "anonymous", grown, "the app's import" + ("" if at_startup else ", which loads the models")
+    )
+    grown = loaded.anonymous_bytes - max(app.anonymous_bytes, libraries.anonymous_bytes)
+    what = "weights" if at_startup else "start-up"
+    yield _region(what, "load", "anonymous", grown, "the app's start-up, with libraries that it imports late")
     weights = loaded.mapped_weights_bytes
     yield _region("weights mapped", "load", "mapped", weights, "model files in use after the load, each page once")
     grown = loaded.mapped_bytes - libraries.mapped_bytes - weights

@@ -39,7 +39,7 @@ class MeasureResult(Noun):
     """Where the models are loaded: only what is loaded at import is shared by preloading."""
     python: str
     refault_bytes: int | None = None
-    """Read again from disk while measured; None without a control group of its own."""
+    """Read again from disk between the first request and the last; None without a control group of its own."""
     notes: tuple[str, ...] = ()
     """What this measurement does not cover, each with its reason."""
 

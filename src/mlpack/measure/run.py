@@ -52,15 +52,13 @@ def measure(
         if dirs is None:
             notes.append(f"kernel memory is a lower bound and refaults are not counted: {why}")
         readings, facts = _serve(subject, task, dirs, deadlines=deadlines, notes=notes, progress=progress)
-        counters = read_counters(dirs) if dirs else None
         proof = None
         if prove_fork:
             progress("forked")
             proof = prove(subject, task, deadlines)
     result = _result(subject.service, readings, facts, proof, concurrency)
     footprint = result.footprint.model_copy(update={"threads": threads, "inputs_sha256": inputs_sha256})
-    refault_bytes = counters.refault_bytes if counters else None
-    update = {"footprint": footprint, "refault_bytes": refault_bytes, "notes": (*notes, *result.notes)}
+    update = {"footprint": footprint, "notes": (*notes, *result.notes)}
     return result.model_copy(update=update)
 
 
@@ -77,7 +75,7 @@ def _serve(
     readings: dict[StageName, StageReading] = {}
     facts: dict[str, Any] = {}
     names: Sequence[StageName] = get_args(StageName)
-    began_s = time.monotonic()
+    began_s, warm_bytes = time.monotonic(), None
     try:
         with (
             Worker(subject.python, subject.root, subject.env, task, dirs) as worker,
@@ -90,6 +88,13 @@ def _serve(
                 spent_s = time.monotonic() - began_s if name == "interpreter" else message["seconds"]
                 readings[name] = watch.stop(name, spent_s)
                 facts |= message
+                if name == "first" and dirs:
+                    warm_bytes = read_counters(dirs).refault_bytes
+                if name == "idle" and dirs and warm_bytes is not None:
+                    facts["refault_bytes"] = (read_counters(dirs).refault_bytes or 0) - warm_bytes
+                if message.get("absent"):
+                    absent = ", ".join(message["absent"])
+                    notes.append(f"not importable by {subject.python}, so not counted: {absent}")
                 if name == "interpreter":
                     folders = [Path(folder) for folder in message["folders"]]
                     evicted = evict([*subject.model_files, *code_files(folders)])
@@ -139,6 +144,7 @@ def _result(
         interface=facts["interface"],
         loaded_at=where,
         python=facts["python"],
+        refault_bytes=facts.get("refault_bytes"),
         notes=tuple(notes),
     )
 

@@ -53,7 +53,7 @@ def read_process(proc: Path, pid: int, names: Iterable[str] = ()) -> ProcessRead
         cmdline = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
         tmpfs = _tmpfs(folder)
         environ = _environ(folder, frozenset(names))
-        cpu_s = _cpu_s(folder)
+        cpu_s = cpu_seconds(folder)
     except (OSError, KeyError, ValueError, IndexError):
         return None  # it ended in the middle
     if not vmas:
@@ -136,8 +136,8 @@ def _environ(folder: Path, names: frozenset[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs if name in names}
 
 
-def _cpu_s(folder: Path) -> float:
-    """Nanoseconds of every thread's schedstat, else the ticks of stat."""
+def cpu_seconds(folder: Path) -> float:
+    """CPU time of the process at ``folder``: nanoseconds of every thread's schedstat, else the ticks of stat."""
     try:
         tasks = [(task / "schedstat").read_text() for task in (folder / "task").iterdir()]
         return sum(int(text.split()[0]) for text in tasks) / 1e9
