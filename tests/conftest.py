@@ -30,6 +30,11 @@ def missing_engine() -> str | None:
     return None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-golden`` rewrites the recorded plans and files under tests/golden; read them before committing."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what is produced now")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse or skip engine tests before their fixtures run."""
     if item.get_closest_marker("engine") is None:

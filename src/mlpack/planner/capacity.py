@@ -102,8 +102,8 @@ def unmet(subject: Subject, choice: Choice, load: Load) -> str | None:
     return None
 
 
-def decided_workers(subject: Subject, choice: Choice, ways: int, objective: str) -> Decided[int]:
-    """The number of workers as a decision; ``ways``: how many candidates fitted into memory."""
+def decided_workers(subject: Subject, choice: Choice, ways: tuple[int, int], objective: str) -> Decided[int]:
+    """The number of workers as a decision; ``ways``: how many candidates fit into memory, and how many there are."""
     user = subject.chosen("workers")
     if user is not None:
         return user
@@ -113,8 +113,9 @@ def decided_workers(subject: Subject, choice: Choice, ways: int, objective: str)
         because = f"runs no model: {PLAIN_WORKERS} workers, not more than cores"
         return Decided(value=choice.workers, source="default", because=because)
     best = {"throughput": "requests/s", "latency": "time per request", "memory": "memory"}[objective]
+    aim = f"smallest within 5 % of the best {best}" if objective != "memory" else "smallest"
     because = (
-        f"smallest within 5 % of the best {best} among {ways} that fit {subject.cores:g} cores and memory: "
+        f"{aim} on {subject.cores:g} cores ({ways[0]} of {ways[1]} ways fit into memory): "
         f"{choice.workers} x {choice.threads} threads is {rate(subject, choice):.3g}x one worker with one thread"
     )
     return Decided(value=choice.workers, source="calculated", because=because)

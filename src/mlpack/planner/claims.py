@@ -48,6 +48,7 @@ class Settled:
     choice: Choice
     sum_: Need
     limit: Decided[int]
+    fitting: int
     ways: int
     findings: tuple[Finding, ...] = ()
 
@@ -99,10 +100,18 @@ def _settle_one(claim: Claim, given: int, spec: Spec) -> Settled:
     if not fitting:
         choice, sum_ = claim.smallest, claim.needs[claim.smallest]
         return Settled(
-            subject, choice, sum_, _clipped(subject, sum_, available), 1, (_may_not_fit(subject, sum_, available),)
+            subject,
+            choice,
+            sum_,
+            _clipped(subject, sum_, available),
+            1,
+            len(claim.needs),
+            (_may_not_fit(subject, sum_, available),),
         )
     choice = pick(subject, fitting, lambda c: claim.needs[c].limit, spec.objective, spec.load)
-    return Settled(subject, choice, claim.needs[choice], _limit(subject, claim.needs[choice]), len(fitting))
+    return Settled(
+        subject, choice, claim.needs[choice], _limit(subject, claim.needs[choice]), len(fitting), len(claim.needs)
+    )
 
 
 def _limit(subject: Subject, sum_: Need) -> Decided[int]:

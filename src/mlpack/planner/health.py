@@ -13,8 +13,10 @@ LEAST_START_PERIOD_S = 10
 INTERVAL_S = 30
 """Each check starts a small process; compose restarts nothing by itself, so that faster checks gain little."""
 RETRIES = 3
-LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 5, 25
-"""A check waits for a busy worker (no answer within 3-5 s with all workers busy, measured), below the interval."""
+LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 5, 60
+"""A check waits behind a busy worker's request: no answer within 3-5 s with all workers busy (measured)."""
+TIMEOUT_SHARE = 2 / 3
+"""Of the request's bound, which is itself several times the largest request."""
 
 
 def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPlan | None:
@@ -25,7 +27,11 @@ def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPla
     load = load_bound_s(subject, choice)
     wide = subject.footprint.source == "estimated" and subject.computes
     period = -(-max(LEAST_START_PERIOD_S, ceil(load)) // 5) * 5
-    timeout = max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, ceil(request_s / 2))) if subject.computes else LEAST_TIMEOUT_S
+    timeout = (
+        max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, ceil(request_s * TIMEOUT_SHARE)))
+        if subject.computes
+        else LEAST_TIMEOUT_S
+    )
     return HealthPlan(
         path=path,
         start_period_s=Decided(

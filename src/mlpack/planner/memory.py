@@ -36,6 +36,8 @@ TMP_BYTES = 64 * MIB
 """Size of the tmpfs on /tmp; a full one is an error that the app can answer, not a kill."""
 TMP_USED_BYTES = MIB
 """Of it, what sockets, heartbeat files and lock files take. Only pages in use are charged to the limit."""
+CONNECTION_BYTES = 40 * 1024
+"""A proxied connection: two sockets, TLS state and nginx's default buffers (4 x 8 KiB and headers); arithmetic."""
 SHM_DEFAULT_BYTES = 64 * MIB
 """/dev/shm of a container that asks for nothing."""
 UPLOADS_AT_ONCE = 8
@@ -210,7 +212,9 @@ def _rows(subject: Subject, choice: Choice, when: When) -> Iterable[Row]:
         yield Row("copied on write", each, 0, moment.workers, _unshared_source(subject))
     further = moment.workers + int(master) - int(any(region.kind == "kernel" for region in regions))
     if further > 0:
-        yield Row("kernel, per process", KERNEL_PER_PROCESS_BYTES, KERNEL_PER_PROCESS_BYTES, further, "default")
+        yield Row("kernel, further processes", KERNEL_PER_PROCESS_BYTES, KERNEL_PER_PROCESS_BYTES, further, "default")
+    if subject.facts.role == "proxy" and moment.serving:
+        yield Row("connections", CONNECTION_BYTES, 0, choice.concurrency, "default", held=False)
     if subject.facts.health_argv or subject.health_path:
         yield Row("health check", HEALTH_CHECK_BYTES, 0, 1, "default", held=False)
     yield Row("files in /tmp", tmp_used_bytes(subject, choice), 0, 1, "default", held=False)

@@ -54,6 +54,14 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan, load: Load) -> It
             where=where,
             hint="mlpack estimate --measure",
         )
+    if not subject.computes and subject.can_have_workers and subject.footprint.source == "estimated":
+        yield Finding(
+            code="app-not-measured",
+            severity="note",
+            message=f"the memory of {subject.name}'s own code is not known: a web framework's was taken",
+            where=where,
+            hint="mlpack estimate --measure",
+        )
     if has_load(subject, load) and (reason := unmet(subject, choice, load)):
         message = f"{subject.name} does not bear the load ({subject.footprint.source} times): {reason}"
         yield Finding(code="load-not-met", severity="warning", message=message, where="load")

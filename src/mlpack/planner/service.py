@@ -51,7 +51,9 @@ def service_plan(
 ) -> ServicePlan:
     """The plan of one service. ``crowded``: other services compute on the same cores."""
     subject, choice = settled.subject, settled.choice
-    replicas = subject.chosen("replicas") or Decided[int](value=1, source="default", because="one is enough, or asked")
+    replicas = subject.chosen("replicas") or Decided[int](
+        value=1, source="default", because="one; more where the spec asks for it"
+    )
     worker_class = subject.admission.worker_class
     shared = crowded or threads.teams(subject, choice.workers, choice.concurrency) * choice.replicas > 1
     return ServicePlan(
@@ -60,7 +62,7 @@ def service_plan(
         device="cpu",
         runtimes=tuple(runtime.name for runtime in subject.runtimes),
         replicas=replicas,
-        workers=capacity.decided_workers(subject, choice, settled.ways, spec.objective),
+        workers=capacity.decided_workers(subject, choice, (settled.fitting, settled.ways), spec.objective),
         threads=threads.decided(subject, choice),
         concurrency=capacity.decided_concurrency(subject, choice),
         enforced_by=subject.admission.enforced_by,

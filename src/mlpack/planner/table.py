@@ -35,7 +35,7 @@ def services(plan: Plan) -> Rows:
             "yes" if service.preload.value else "no",
             show_mib(service.memory.limit_bytes.value),
             f"{service.cpus.value:g}",
-            times(service.times),
+            times(service.times) if plan.spec.services[name].models or _bounded(service.times) else "-",
         )
         for name, service in plan.services.items()
     ]
@@ -53,6 +53,11 @@ def times(plan: TimePlan) -> str:
         ("proxy", plan.proxy_read_s),
     )
     return " < ".join(f"{name} {show_duration(decided.value)}" for name, decided in named if decided is not None)
+
+
+def _bounded(plan: TimePlan) -> bool:
+    """Something beside the request's own bound is limited: brokers and databases have no such chain."""
+    return any((plan.worker_s, plan.soft_s, plan.proxy_read_s))
 
 
 def memory(plan: Plan, name: str, when: Literal["load", "serve"] | None = None) -> Rows:

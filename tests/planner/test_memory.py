@@ -1,0 +1,88 @@
+"""The memory rule by hand: one row per fork point, and nothing else multiplies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.planner.build import CELERY, GUNICORN, UVICORN, footprint, region, subject
+
+from mlpack.planner.memory import Need, fork_point, need
+from mlpack.planner.subject import Choice
+from mlpack.units import MIB
+
+HEALTH, TMP, KERNEL = 19, 1, 2.5
+
+
+def mib(sum_: Need) -> tuple[float, float]:
+    """Start-up and serving peak in MiB."""
+    return sum_.load / MIB, sum_.serve / MIB
+
+
+def test_gunicorn_workers_share_files_only() -> None:
+    web = subject(GUNICORN)
+    master = 4 + 16
+    load = master + 3 * (100 + 60 + 40) + 50 + 4 * KERNEL + HEALTH + TMP
+    serve = master + 3 * (100 + 60) + 2 * 30 + 40 + 50 + 20 + 4 * KERNEL + HEALTH + TMP  # one reloads: 40 > 30
+    assert mib(need(web, Choice(3, 1, 1))) == (load, serve)
+
+
+def test_serving_is_the_peak_where_requests_are_larger_than_the_load() -> None:
+    web = subject(GUNICORN)
+    serve = 20 + 2 * (100 + 60 + 5 * 30) + 70 + 3 * KERNEL + HEALTH + TMP
+    assert need(web, Choice(2, 1, 5)).serve == serve * MIB
+
+
+def test_preload_shares_what_is_there_before_the_fork() -> None:
+    web = subject(GUNICORN, footprint(fork_proven=True, unshared_bytes=25 * MIB))
+    choice = Choice(3, 1, 1, preload=True)
+    assert fork_point(web, choice) == "after-load"
+    load = 100 + 60 + 40 + 50 + KERNEL + HEALTH + TMP
+    serve = 100 + 60 + 3 * (25 + 30) + 70 + 4 * KERNEL + HEALTH + TMP
+    assert mib(need(web, choice)) == (load, serve)
+
+
+def test_celery_forks_after_import() -> None:
+    worker = subject(CELERY)
+    load = 100 + 2 * (28 + 60 + 40) + 50 + 3 * KERNEL + TMP
+    assert need(worker, Choice(2, 1, 1)).load == load * MIB
+
+
+def test_a_child_unshares_no_more_than_was_shared() -> None:
+    small = footprint(regions=(region("libraries", "import", "anonymous", "process", 10),))
+    assert need(subject(CELERY, small), Choice(2, 1, 1)).serve == (10 + 2 * 10 + 3 * KERNEL + TMP) * MIB
+
+
+@pytest.mark.parametrize(("workers", "supervisors"), [(1, 0), (2, 1)])
+def test_uvicorn_has_a_supervisor_for_several_workers_only(workers: int, supervisors: int) -> None:
+    own = (4 + 13) * supervisors
+    load = own + workers * 200 + 50 + (workers + supervisors) * KERNEL + HEALTH + TMP
+    assert need(subject(UVICORN), Choice(workers, 1, 1)).load == load * MIB
+
+
+def test_limit_is_the_rule_in_whole_mib() -> None:
+    sum_ = need(subject(GUNICORN), Choice(1, 1, 1))
+    exact = 1.05 * max(sum_.load, sum_.serve) + 0.10 * 70 * MIB
+    assert sum_.limit % MIB == 0
+    assert exact <= sum_.limit < exact + MIB
+
+
+def test_shared_memory_counts_once_and_sizes_the_mount() -> None:
+    web = subject(GUNICORN)
+    more = (*web.footprint.regions, region("object store", "serve", "shm", "process", 128))
+    with_shm = replace(web, footprint=footprint(regions=more))
+    choice = Choice(2, 1, 5)
+    assert need(with_shm, choice).serve - need(web, choice).serve == 128 * MIB
+
+
+def test_uploads_are_spooled_to_tmpfs_and_charged() -> None:
+    web = subject({**GUNICORN, "max_body_bytes": 10 * MIB})
+    assert need(web, Choice(2, 1, 1)).serve - need(subject(GUNICORN), Choice(2, 1, 1)).serve == 2 * 10 * MIB
+    assert need(web, Choice(2, 1, 40)).serve - need(subject(GUNICORN), Choice(2, 1, 40)).serve == 8 * 10 * MIB
+
+
+def test_a_measured_kernel_region_counts_once() -> None:
+    web = subject(GUNICORN)
+    measured = (*web.footprint.regions, region("kernel", "import", "kernel", "process", 8))
+    sum_ = need(replace(web, footprint=footprint(regions=measured)), Choice(2, 1, 5))
+    assert sum_.serve - need(web, Choice(2, 1, 5)).serve == (8 - KERNEL) * MIB

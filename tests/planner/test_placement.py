@@ -1,0 +1,46 @@
+"""Ports, targets and devices."""
+
+from __future__ import annotations
+
+import pytest
+from tests.planner.build import GUNICORN, host, plan
+
+from mlpack.errors import DoesNotFit, SpecError
+from mlpack.host import GpuFacts, GpuSetFacts
+
+PROXY = {"server": "caddy", "to": "web"}
+
+
+def test_the_proxy_faces_the_user() -> None:
+    made = plan({"web": GUNICORN, "proxy": PROXY, "queue": {"server": "redis"}})
+    published = {name: service.publish for name, service in made.services.items()}
+    assert published == {"web": None, "proxy": 80, "queue": None}
+
+
+def test_without_a_proxy_apps_do() -> None:
+    made = plan({"web": GUNICORN, "queue": {"server": "redis", "publish": 6400}})
+    assert {name: service.publish for name, service in made.services.items()} == {"web": 8000, "queue": 6400}
+
+
+def test_two_services_on_one_host_port() -> None:
+    with pytest.raises(SpecError, match="web and api both want host port 8000"):
+        plan({"web": GUNICORN, "api": GUNICORN})
+
+
+def test_replicas_need_a_proxy() -> None:
+    with pytest.raises(SpecError, match="2 replicas of web cannot share host port 8000"):
+        plan({"web": {**GUNICORN, "replicas": 2}})
+    assert plan({"web": {**GUNICORN, "replicas": 2}, "proxy": PROXY}).services["web"].cpus.value == 2
+
+
+def test_a_card_that_is_not_there() -> None:
+    with pytest.raises(DoesNotFit, match=r"web asks for a gpu, but this host has no NVIDIA card \(no card\)"):
+        plan({"web": {**GUNICORN, "device": "gpu"}})
+
+
+def test_a_card_that_is_not_planned_for_yet() -> None:
+    card = GpuSetFacts(devices=(GpuFacts(vendor="nvidia", name="NVIDIA A10G"),))
+    with_card = host().model_copy(update={"gpus": card})
+    with pytest.raises(DoesNotFit, match="not planned for yet"):
+        plan({"web": GUNICORN}, on=with_card, device="gpu")
+    assert [f.code for f in plan({"web": GUNICORN}, on=with_card).findings] == ["gpu-not-used"]
