@@ -60,8 +60,9 @@ def show_bytes(count: int) -> str:
 
 
 def show_mib(count: int) -> str:
-    """``count`` bytes in whole MiB, for sums whose rows must add up: ``1,178 MiB``."""
-    return f"{count / MIB:,.0f} MiB"
+    """``count`` bytes in MiB, for sums whose rows a reader adds up: ``1,178 MiB``, small ones as ``2.5 MiB``."""
+    value = count / MIB
+    return f"{value:.1f} MiB" if 0 < abs(value) < 9.95 and value != int(value) else f"{value:,.0f} MiB"
 
 
 def show_duration(seconds: float) -> str:

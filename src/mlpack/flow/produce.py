@@ -65,7 +65,11 @@ def make(gathered: Gathered, host: HostFacts, infos: Mapping[str, ModelInfo]) ->
 def produce(gathered: Gathered, world: World) -> Produced:
     """Plan for ``world``, render, and describe the result in a lock."""
     plan, footprints = make(gathered, world.host, world.models)
-    artifacts = render(plan, gathered.requirements)
+    folder = deploy_folder(plan.profiles) + "/"
+    artifacts = tuple(  # the lock's folder is the root of all that it owns
+        artifact.model_copy(update={"path": artifact.path.removeprefix(folder)})
+        for artifact in render(plan, gathered.requirements)
+    )
     lock = Lock(
         mlpack_version=__version__,
         profiles=plan.profiles,
