@@ -83,7 +83,7 @@ def spec(requests: dict[str, Request] | None = None, **values: Any) -> Spec:
     """A spec of one service ``web`` and a request that expects ``{"y": 42}``."""
     asked = Request(
         largest=True,
-        steps=(Step(to="web", method="POST", path="/predict", json={"x": 21}, expect=Expect(json={"y": 42})),),
+        steps=(Step(to="web", method="POST", path="/predict", json_={"x": 21}, expect=Expect(json_={"y": 42})),),
     )
     service = Service(server="gunicorn", app="app:app", interface="wsgi", port=8000, health="/health")
     values = {"name": "hand", "services": {"web": service}, "verify": Verify(requests=20), **values}

@@ -93,6 +93,10 @@ class Launched(Protocol):
     """One use of a launcher: ``build``, then ``start``; ``stop`` at any time, also after errors."""
 
     @property
+    def name(self) -> LauncherName:
+        """Which launcher this is, for the report."""
+
+    @property
     def not_limited(self) -> tuple[str, ...]:
         """What could not be limited here, each with the reason; complete once started."""
 

@@ -28,7 +28,8 @@ USER_FILE = "compose.override.yaml"
 BUILD_S = 3600.0
 START_S = 600.0
 """Creating and starting, a pull of ready-made images and the wait for upstream services included."""
-STOP_GRACE_S = 10
+MOST_STOP_S = 10
+"""Nobody waits for an answer any more when verify takes a service down; the plan's own grace may be minutes."""
 REMOVE_TRIES = 3
 """A container that was being made while it was interrupted may appear a moment after a first look."""
 
@@ -57,6 +58,8 @@ def sweep(owner: Owner, environ: Mapping[str, str], say: Say) -> tuple[str, ...]
 
 class Composed:
     """One compose project, ``mlpack-verify-<run>``, from build to removal."""
+
+    name = NAME
 
     def __init__(self, deployment: Deployment, say: Say) -> None:
         self._deployment, self._say = deployment, say
@@ -89,7 +92,9 @@ class Composed:
         """Everything down, by the project and then by label; what is left, if anything, in words."""
         environ, label = self._deployment.environ, self._deployment.owner.label
         if self._files:
-            down = ("down", "--volumes", "--remove-orphans", "--timeout", str(STOP_GRACE_S))
+            graces = [service.times.stop_grace_s.value for service in self._deployment.plan.services.values()]
+            grace = min([MOST_STOP_S, *graces])
+            down = ("down", "--volumes", "--remove-orphans", "--timeout", str(grace))
             stream(self._argv(down), lambda _: None, env=environ, timeout_s=engine.REMOVE_S)
         left: tuple[engine.Found, ...] = ()
         for _ in range(REMOVE_TRIES):

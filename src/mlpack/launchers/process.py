@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ ALWAYS_DIFFERENT = (
     "file system: local processes see this machine's, writable as for you (containers: read-only root, own /tmp)",
     "user: local processes run as you, not as the image's user",
 )
+ENTER_S = 10.0
 ENTER = Path(__file__).with_name("enter.py")
 
 
@@ -49,6 +51,8 @@ def sweep(owner: Owner, environ: Mapping[str, str], say: Say) -> tuple[str, ...]
 
 class Local:
     """The services of one run as process groups, from start to end."""
+
+    name = NAME
 
     def __init__(self, deployment: Deployment, say: Say) -> None:
         self._deployment, self._say = deployment, say
@@ -106,7 +110,7 @@ class Local:
         limit = local_limit.make_limit(group, wanted, self._deployment.environ)
         self._limits.append(limit)
         note_groups(self._scratch, limit.folders)
-        self._not_limited += limit.not_limited
+        self._not_limited += [line.replace(group, f"{name}-{replica}") for line in limit.not_limited]
         environ = self._environ(environment(plan, name))
         argv = command(local_argv(plan, name), self._python, environ)
         joins = [str(folder / "cgroup.procs") for folder in limit.folders]
@@ -119,6 +123,7 @@ class Local:
             output=log,
         )
         self._children.append(child)
+        _wait_entered(child)
         return LocalInstance(
             service=name, name=f"{name}-{replica}", url=f"http://127.0.0.1:{port}", child=child, log=log
         )
@@ -128,6 +133,19 @@ class Local:
         path = f"{self._python.parent}:{kept.get('PATH', '/usr/bin:/bin')}"
         marks = {"PATH": path, "PYTHONUNBUFFERED": "1", VARIABLE: self._deployment.owner.label}
         return {**kept, **marks, **own}
+
+
+def _wait_entered(child: subprocess.Popen[str]) -> None:
+    """Until ``child`` has joined its groups and become the service (or ended): what is read of it is then its own."""
+    deadline = time.monotonic() + ENTER_S
+    while child.poll() is None and time.monotonic() < deadline:
+        try:
+            words = Path(f"/proc/{child.pid}/cmdline").read_bytes()
+        except OSError:
+            return  # no /proc here
+        if str(ENTER).encode() not in words:
+            return
+        time.sleep(0.01)
 
 
 def free_port() -> int:

@@ -1,1 +1,100 @@
-"""verify."""
+"""verify: starts what was rendered, asks it real questions under its limits, and reports. Everything is taken down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from mlpack.errors import MlpackError, TransientError, UsageError
+from mlpack.host import HostFacts
+from mlpack.launchers import LAUNCHERS
+from mlpack.launchers.base import Deployment, Launcher, LauncherName, Say
+from mlpack.launchers.owner import current_owner
+from mlpack.lock import Lock
+from mlpack.plan import Plan
+from mlpack.report import VerifyReport
+from mlpack.servers.paths import deploy_folder
+from mlpack.verify.conduct import conduct
+from mlpack.verify.run import Run
+
+__all__ = ["verify"]
+AUTO = "auto"
+
+
+def verify(
+    root: Path,
+    lock: Lock,
+    *,
+    launcher: str | None = None,
+    python: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+    skip: Collection[str] = (),
+    environ: Mapping[str, str] | None = None,
+    host: HostFacts | None = None,
+) -> VerifyReport:
+    """Verify the deployment that ``lock`` describes, rendered below ``root``, and return the report.
+
+    ``launcher``: ``compose``, ``process``, or None (``auto``) for compose where an engine answers. ``python``: the one
+    with the app's packages, for local processes. ``progress`` takes one line at a time. ``skip``: names of checks to
+    leave out. ``environ``: this process's by default. ``host``: this machine's facts, compared with the lock's.
+
+    A failed check is in the report. Raises TransientError (engine down, pull failed), VerifyError (cannot be started
+    at all), UsageError (no such launcher) and KeyboardInterrupt; nothing is left behind in any case.
+    """
+    from mlpack.probe import differences, probe
+
+    variables = dict(os.environ if environ is None else environ)
+    chosen = _choose(launcher, variables, progress)
+    owner = current_owner()
+    removed = chosen.sweep(owner, variables, progress)
+    if removed:
+        progress(f"{len(removed)} leftovers of a killed run removed")
+    differs = differences(lock.world.host, host or probe(root))
+    for line in differs:
+        progress(f"this machine differs from the lock's: {line}")
+    deployment = Deployment(
+        root=root.resolve(),
+        folder=(root / deploy_folder(lock.profiles)).resolve(),
+        plan=lock.plan,
+        owner=owner,
+        environ=variables,
+        reach=_reach(lock.plan),
+        python=python,
+    )
+    launched = chosen.launch(deployment, progress)
+    run = Run(root=deployment.root, lock=lock, launched=launched, environ=variables, say=progress)
+    return conduct(run, host_differs=differs, skip=skip)
+
+
+def _choose(wanted: str | None, environ: Mapping[str, str], say: Say) -> Launcher:
+    """The launcher to use. Raises UsageError (unknown), TransientError (it cannot be used now)."""
+    if wanted not in (None, AUTO):
+        names: dict[str, LauncherName] = {name: name for name in LAUNCHERS}
+        if wanted not in names:
+            raise UsageError(f"there is no launcher {wanted!r}", hint=f"one of: auto, {', '.join(names)}")
+        launcher = LAUNCHERS[names[wanted]]
+        reason = launcher.missing(environ)
+        if reason is not None:
+            other = "`--launcher process` needs no engine" if wanted == "compose" else None
+            raise TransientError(reason, hint=other)
+        return launcher
+    reasons: list[str] = []
+    for launcher in LAUNCHERS.values():
+        try:
+            reason = launcher.missing(environ)
+        except MlpackError as error:
+            reason = error.what
+        if reason is None:
+            if reasons:
+                say(f"{'; '.join(reasons)}: using the {launcher.NAME} launcher")
+            return launcher
+        reasons.append(reason)
+    raise TransientError("nothing can start services here: " + "; ".join(reasons))
+
+
+def _reach(plan: Plan) -> frozenset[str]:
+    """Services that verify must be able to ask: those that requests name, and those with a health route."""
+    named = {step.to for request in plan.spec.requests.values() for step in request.steps if step.to is not None}
+    healthy = {name for name, service in plan.services.items() if service.health is not None and service.health.path}
+    return frozenset(named | healthy)

@@ -1,0 +1,101 @@
+"""Asks the running services what mlpack.yaml's requests say, and judges every answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpack.client.files import Files
+from mlpack.client.http import open_client
+from mlpack.client.load import Outcome, load
+from mlpack.client.steps import Connection, run_request
+from mlpack.client.wait import not_healthy
+from mlpack.report import LoadResult
+from mlpack.spec import Request
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, all steps: right when nothing is wrong. ``words`` says what was, a line each."""
+
+    name: str
+    elapsed_s: float
+    kind: str | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        """Every step was answered as expected."""
+        return self.kind is None
+
+
+class Asker:
+    """Sends requests by name. Every request uses a connection of its own: the kernel gives it to any free worker,
+    where a kept connection would stay with one."""
+
+    def __init__(
+        self,
+        requests: Mapping[str, Request],
+        bases: Mapping[str, str],
+        root: Path,
+        environ: Mapping[str, str],
+        *,
+        timeout_s: float,
+        secrets: Mapping[str, str],
+    ) -> None:
+        self.requests, self.bases = requests, bases
+        self._files, self._environ, self._timeout_s, self._secrets = Files(root), environ, timeout_s, secrets
+
+    def ask(self, name: str) -> Asked:
+        """One request."""
+        with open_client(verify=False) as client:
+            client.headers["Connection"] = "close"
+            connection = Connection(
+                client, self.bases, self._files, self._timeout_s, secrets=self._secrets, environ=self._environ
+            )
+            exchanges = run_request(self.requests[name], connection)
+        elapsed_s = sum(exchange.elapsed_s for exchange in exchanges)
+        last = exchanges[-1]
+        words = tuple(f"{last.what}: {problem}" for problem in last.problems)
+        return Asked(name, elapsed_s, last.kind, words)
+
+    def together(self, name: str, count: int) -> list[Asked]:
+        """``count`` times the same request at once."""
+        answers: list[Asked] = []
+        guard = threading.Lock()
+
+        def send(_: int) -> Outcome:
+            asked = self.ask(name)
+            with guard:
+                answers.append(asked)
+            return Outcome(asked.elapsed_s, asked.kind)
+
+        load(send, count, count, deadline_s=self._timeout_s)
+        return answers
+
+    def load(
+        self, names: tuple[str, ...], requests: int, concurrency: int, deadline_s: float, saw: Callable[[Asked], None]
+    ) -> LoadResult:
+        """``requests`` of ``names`` in turn, ``concurrency`` at once; ``saw`` is told each."""
+        guard = threading.Lock()
+
+        def send(index: int) -> Outcome:
+            asked = self.ask(names[index % len(names)])
+            with guard:
+                saw(asked)
+            return Outcome(asked.elapsed_s, asked.kind, "; ".join(asked.words) or None)
+
+        return load(send, requests, concurrency, deadline_s)
+
+    def not_healthy(self, base: str, path: str, timeout_s: float) -> str | None:
+        """Why the health route does not answer 200 now; None when it does."""
+        with open_client(verify=False) as client:
+            client.headers["Connection"] = "close"
+            return not_healthy(client, base, path, timeout_s)
+
+
+def largest(requests: Mapping[str, Request]) -> tuple[str, ...]:
+    """Names of the requests marked largest, else all: what sizing, worker proof and load use."""
+    return tuple(name for name, request in requests.items() if request.largest) or tuple(requests)

@@ -1,0 +1,80 @@
+"""Does it bear more at once than planned: no error among 200 requests at twice the planned concurrency, and p95?"""
+
+from __future__ import annotations
+
+from mlpack.client.load import MAX_CONCURRENCY
+from mlpack.launchers.relocate import left_out
+from mlpack.units import show_duration
+from mlpack.verify.asking import Asked, largest
+from mlpack.verify.cause import likely_cause
+from mlpack.verify.run import Answer, Run
+
+NAME = "load"
+NEEDS = ("answers",)
+OVER = 2
+"""Times the planned concurrency: queues must form, and hold."""
+DEADLINE_S = 60.0
+SLOWER = 4.0
+"""A deadline for the whole: this many times what the requests would take one after the other."""
+SHOWN = 5
+
+
+def check(run: Run) -> Answer:
+    """Send the load, counting what went wrong by kind."""
+    spec = run.plan.spec
+    if not spec.requests:
+        return Answer("not_proven", "mlpack.yaml has no requests", hint="add one with its expected answer")
+    names = largest(spec.requests)
+    count = spec.verify.requests
+    concurrency = spec.verify.concurrency or spec.load.concurrency or OVER * planned_concurrency(run, names)
+    concurrency = max(1, min(MAX_CONCURRENCY, concurrency))
+    alone_s = max(run.asking().ask(name).elapsed_s for name in names)
+    run.say(f"load: {count} requests, {concurrency} at once (one alone takes {show_duration(alone_s)})")
+    done, wrong = 0, list[str]()
+
+    def saw(asked: Asked) -> None:
+        nonlocal done
+        done += 1
+        wrong.extend(asked.words[: SHOWN - len(wrong)])
+        if done % max(1, count // 10) == 0:
+            run.say(f"load: {done} of {count} answered")
+
+    for watch in run.watches:
+        watch.before_load = watch.counters()
+    run.load = run.asking().load(names, count, concurrency, DEADLINE_S + SLOWER * count * alone_s, saw)
+    run.load_requests = count
+    for watch in run.watches:
+        watch.after_load = watch.counters()
+    return _judge(run, tuple(wrong))
+
+
+def planned_concurrency(run: Run, names: tuple[str, ...]) -> int:
+    """Requests that the services behind ``names`` were planned to handle at once: replicas x workers x concurrency."""
+    reached = {service for name in names for service in run.services_of(name)} - set(left_out(run.plan))
+    plans = [run.plan.services[name] for name in reached]
+    return max((p.replicas.value * p.workers.value * p.concurrency.value for p in plans), default=1)
+
+
+def _judge(run: Run, wrong: tuple[str, ...]) -> Answer:
+    load = run.load
+    assert load is not None
+    spec = run.plan.spec
+    numbers = (
+        f"{load.requests} requests, {load.concurrency} at once: {load.requests_per_s:.3g}/s, p50 "
+        f"{show_duration(load.p50_s)}, p95 {show_duration(load.p95_s)}, slowest {show_duration(load.max_s)}"
+    )
+    if load.errors:
+        kinds = tuple(f"{count} x {kind}" for kind, count in load.error_kinds.items())
+        evidence, words, hint = [*kinds, *wrong, numbers], f"{load.errors} of {load.requests} requests failed", None
+        for instance in run.instances:
+            cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
+            if cause.words:
+                words += f"; {cause.words}"
+                evidence += cause.evidence
+                hint = cause.hint
+        return Answer("failed", words, tuple(evidence), hint or "lower the concurrency, or raise the timeouts")
+    goal_s = spec.verify.p95_s or spec.load.p95_s
+    if goal_s is not None and load.p95_s > goal_s:
+        words = f"p95 is {show_duration(load.p95_s)}, the goal is {show_duration(goal_s)}"
+        return Answer("failed", words, (numbers,), "more cores, or fewer requests at once")
+    return Answer("passed", f"no error; {numbers}")

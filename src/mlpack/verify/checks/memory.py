@@ -1,0 +1,99 @@
+"""Does the memory fit as planned: under the limit without thrashing or kills, and as much as was predicted?"""
+
+from __future__ import annotations
+
+from mlpack.plan import ServicePlan
+from mlpack.report import ServiceMeasurement
+from mlpack.units import show_bytes, show_mib
+from mlpack.verify.run import Answer, Run
+from mlpack.verify.watch import Watch
+
+NAME = "memory"
+NEEDS = ("ready",)
+MEASURED_BAND = (0.85, 1.15)
+"""Peak need over prediction, where the footprint was measured."""
+ESTIMATE_OVER = 1.15
+"""An estimate may be too high (down to the surely needed lower bound), but no more than this too low."""
+REFAULT_SHARE = 0.01
+"""Of the mapped bytes, read back from disk per request: more is thrashing (docs/memory.md)."""
+
+
+def check(run: Run) -> Answer:
+    """Judge every service; one that is over its limit or outside its band fails the check."""
+    evidence: list[str] = []
+    wrong: list[str] = []
+    unproven: list[str] = []
+    run.measurements = tuple(w.measurement(run.service(w.instance), run.load_requests) for w in run.watches)
+    for watch, measured in zip(run.watches, run.measurements, strict=True):
+        service = run.service(watch.instance)
+        evidence.append(_sum(watch, measured))
+        wrong += _over(watch, measured)
+        if run.load is None:
+            unproven.append(f"{watch.instance.name}: without the load its peak is not known")
+        else:
+            _judge_band(watch, measured, service, evidence, wrong)
+            _judge_refault(watch, measured, evidence, wrong, unproven)
+        if not watch.own_group or not run.limited(watch.instance):
+            unproven.append(f"{watch.instance.name}: nothing limits it here, so the limit itself is not tried")
+    if run.cache_warm is not None:
+        unproven.append(f"cache warm, limit not proven: {run.cache_warm}")
+    if wrong:
+        hint = "measure and render again: `mlpack estimate --measure`, then `mlpack render`"
+        return Answer("failed", wrong[0], (*wrong[1:], *evidence, *unproven), hint)
+    if unproven:
+        return Answer("not_proven", unproven[0], (*unproven[1:], *evidence))
+    return Answer("passed", "within limit and prediction, nothing killed, nothing read twice", tuple(evidence))
+
+
+def band(service: ServicePlan) -> tuple[float, float, str]:
+    """Least and most bytes that the peak need may be, and in words which band that is."""
+    predicted = service.memory.peak_bytes
+    if service.footprint_source == "measured":
+        low, high = MEASURED_BAND
+        return low * predicted, high * predicted, f"{low:g}-{high:g} of the measured prediction"
+    words = f"from the surely needed {show_mib(service.memory.lower_bytes)} to {ESTIMATE_OVER:g} of the estimate"
+    return float(service.memory.lower_bytes), ESTIMATE_OVER * predicted, words
+
+
+def _sum(watch: Watch, measured: ServiceMeasurement) -> str:
+    return (
+        f"{watch.instance.name}: needs {show_mib(measured.peak_need_bytes)} of {show_mib(measured.limit_bytes)}: "
+        f"anonymous {show_mib(measured.peak_anonymous_bytes)}, mapped {show_mib(measured.peak_mapped_bytes)}, "
+        f"kernel {show_mib(measured.peak_kernel_bytes)}; predicted {show_mib(measured.predicted_bytes)}"
+    )
+
+
+def _over(watch: Watch, measured: ServiceMeasurement) -> list[str]:
+    wrong = []
+    name = watch.instance.name
+    if measured.oom_kills:
+        wrong.append(f"{name}: the kernel killed {measured.oom_kills} processes for memory (oom_kill)")
+    if measured.peak_need_bytes > measured.limit_bytes:
+        needs, limit = show_mib(measured.peak_need_bytes), show_mib(measured.limit_bytes)
+        wrong.append(f"{name} needs {needs}, its limit is {limit}: it would thrash or be killed")
+    return wrong
+
+
+def _judge_band(
+    watch: Watch, measured: ServiceMeasurement, service: ServicePlan, evidence: list[str], wrong: list[str]
+) -> None:
+    low, high, words = band(service)
+    share = measured.peak_need_bytes / measured.predicted_bytes if measured.predicted_bytes else 0.0
+    line = f"{watch.instance.name}: {share:.2f} of the prediction, allowed: {words}"
+    (evidence if low <= measured.peak_need_bytes <= high else wrong).append(line)
+
+
+def _judge_refault(
+    watch: Watch, measured: ServiceMeasurement, evidence: list[str], wrong: list[str], unproven: list[str]
+) -> None:
+    refaults = watch.load_refault_bytes()
+    if refaults is None:
+        unproven.append(f"{watch.instance.name}: file refaults are not counted here, so thrashing is not ruled out")
+        return
+    each = refaults / max(1, measured.requests)
+    line = f"{watch.instance.name}: {show_bytes(round(each))} read back from disk per request under load"
+    allowed = REFAULT_SHARE * measured.peak_mapped_bytes
+    if each > allowed:
+        wrong.append(f"{line}, more than 1 % of the mapped {show_mib(measured.peak_mapped_bytes)}: it thrashes")
+    else:
+        evidence.append(line)

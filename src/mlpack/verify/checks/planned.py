@@ -1,0 +1,63 @@
+"""Do the running processes have what was planned: workers, variables, limits? A file by itself proves nothing."""
+
+from __future__ import annotations
+
+from mlpack.launchers.base import Instance
+from mlpack.units import show_mib
+from mlpack.verify.run import Answer, Run
+from mlpack.verify.seeing import ContainerEyes, HostEyes, eyes_for
+from mlpack.verify.workers import worker_pids
+
+NAME = "planned"
+NEEDS = ("ready",)
+
+
+def check(run: Run) -> Answer:
+    """Compare each service's processes with its plan."""
+    evidence: list[str] = []
+    wrong: list[str] = []
+    for instance in run.instances:
+        eyes = eyes_for(instance, run.environ)
+        if eyes is None:
+            wrong.append(f"{instance.name} has ended")
+            continue
+        _compare_workers(run, instance, eyes, evidence, wrong)
+        _compare_limit(run, instance, evidence, wrong)
+    if wrong:
+        hint = "is there another compose.override.yaml, or does the app or its start script change it?"
+        return Answer("failed", wrong[0], (*wrong[1:], *evidence), hint)
+    return Answer("passed", "workers, variables and limits are as planned", tuple(evidence))
+
+
+def _compare_workers(
+    run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, evidence: list[str], wrong: list[str]
+) -> None:
+    service = run.service(instance)
+    processes = eyes.processes()
+    pids = worker_pids(service.server, service.workers.value, processes, eyes.root)
+    planned = service.workers.value
+    (evidence if len(pids) == planned else wrong).append(f"{instance.name}: {len(pids)} workers, {planned} planned")
+    threads = [process.threads for process in processes if process.pid in pids]
+    evidence.append(f"{instance.name}: operating system threads per worker: {', '.join(map(str, threads))}")
+    expected = run.environment(instance.service)
+    environ = eyes.environ(expected)
+    for pid in pids:
+        has = environ.get(pid, {})
+        for key, value in expected.items():
+            if has.get(key) != value:
+                wrong.append(f"{instance.name}, worker {pid}: {key} is {has.get(key)!r}, planned {value!r}")
+    if expected and pids:
+        evidence.append(f"{instance.name}: {len(expected)} planned variables: {', '.join(sorted(expected))}")
+
+
+def _compare_limit(run: Run, instance: Instance, evidence: list[str], wrong: list[str]) -> None:
+    counters = run.watch(instance).counters()
+    planned = run.service(instance).memory.limit_bytes.value
+    if counters is None or not run.watch(instance).own_group:
+        evidence.append(f"{instance.name}: its memory limit cannot be read here")
+        return
+    if counters.limit_bytes == planned:
+        evidence.append(f"{instance.name}: memory limit {show_mib(planned)}")
+    elif run.limited(instance):
+        has = "none" if counters.limit_bytes is None else show_mib(counters.limit_bytes)
+        wrong.append(f"{instance.name}: memory limit {has}, planned {show_mib(planned)}")

@@ -1,0 +1,100 @@
+"""Does health say 200 within the start period, and not before an inference can succeed?"""
+
+from __future__ import annotations
+
+import time
+
+from mlpack.launchers.base import Instance
+from mlpack.units import show_duration
+from mlpack.verify.asking import largest
+from mlpack.verify.cause import likely_cause
+from mlpack.verify.run import Answer, Run
+
+NAME = "ready"
+NEEDS = ("starts",)
+PAUSE_S = 0.1
+SAY_EVERY_S = 5.0
+MARGIN_SHARE, MARGIN_S = 0.5, 10.0
+"""Waited beyond the start period, to tell "slower than planned" from "never"."""
+
+
+def check(run: Run) -> Answer:
+    """Wait for each service's health, then ask the first inference at once."""
+    evidence: list[str] = []
+    late: list[str] = []
+    for instance in run.instances:
+        health = run.service(instance).health
+        if health is None:
+            continue
+        period_s = float(health.start_period_s.value)
+        deadline_s = period_s + max(MARGIN_S, MARGIN_SHARE * period_s)
+        waited = _wait(run, instance, deadline_s)
+        if isinstance(waited, Answer):
+            return waited
+        evidence.append(f"{instance.name}: healthy after {show_duration(waited)} (start period {period_s:g} s)")
+        if waited > period_s:
+            late.append(f"{instance.name} took {show_duration(waited)}, the start period is {period_s:g} s")
+        wrong = _first_inference(run, instance)
+        if wrong is not None:
+            return wrong
+    if late:
+        hint = "measure the load time (`mlpack estimate --measure`): an orchestrator would call it unhealthy"
+        return Answer("failed", "; ".join(late), tuple(evidence), hint)
+    if not evidence:
+        return Answer(
+            "not_proven", "no service has a health check", hint="give the app a health route: health: /health"
+        )
+    return Answer("passed", "healthy within the start period", tuple(evidence))
+
+
+def _wait(run: Run, instance: Instance, deadline_s: float) -> float | Answer:
+    """Seconds from start to the first 200, or the failure."""
+    last, said_s = "", 0.0
+    while True:
+        reason = _not_ready(run, instance)
+        elapsed_s = time.monotonic() - run.started_s
+        if reason is None:
+            return elapsed_s
+        state = instance.state()
+        kills = sum(watch.oom_kills() for watch in run.watches if watch.instance is instance)
+        if not state.running or kills:
+            cause = likely_cause(instance.name, state, kills, instance.logs())
+            return Answer("failed", cause.words, (*cause.evidence, f"health said last: {reason}"), cause.hint)
+        if elapsed_s > deadline_s:
+            cause = likely_cause(instance.name, state, kills, instance.logs())
+            words = f"{instance.name} was not ready within {show_duration(deadline_s)}; health said last: {reason}"
+            hint = (
+                cause.hint or "does the health route answer 200 once the models are loaded? The log says how far it got"
+            )
+            return Answer("failed", words, cause.evidence, hint)
+        if reason != last or elapsed_s - said_s > SAY_EVERY_S:
+            run.say(f"{instance.name} after {elapsed_s:.0f} s: {reason}")
+            last, said_s = reason, elapsed_s
+        time.sleep(PAUSE_S)
+
+
+def _not_ready(run: Run, instance: Instance) -> str | None:
+    health = run.service(instance).health
+    assert health is not None
+    if health.path is not None and instance.url is not None:
+        return run.asking().not_healthy(instance.url, health.path, float(health.timeout_s.value))
+    state = instance.state()
+    if state.health is None or state.health == "healthy":
+        return None if state.running else state.status
+    return f"the engine's health check: {state.health}"
+
+
+def _first_inference(run: Run, instance: Instance) -> Answer | None:
+    """The request sent right after the first 200 must be right; None when it is, or when none reaches the service."""
+    names = [n for n in largest(run.plan.spec.requests) if instance.service in run.services_of(n)]
+    if not names:
+        return None
+    asked = run.asking().ask(names[0])
+    if asked.right:
+        return None
+    cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
+    words = f"the first inference after {instance.name} called itself healthy went wrong ({asked.kind})"
+    hint = cause.hint or "health must say 200 only after every model is loaded, and answers must be right"
+    if cause.words:
+        words += f": {cause.words}"
+    return Answer("failed", words, (*asked.words, *cause.evidence), hint)

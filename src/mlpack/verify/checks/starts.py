@@ -1,0 +1,87 @@
+"""Do the services start? Weights and libraries are dropped from the page cache before, so that memory is told true."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mlpack.launchers.base import Instance
+from mlpack.launchers.process import NAME as PROCESS
+from mlpack.launchers.relocate import stand_ins
+from mlpack.meter.cache import code_files, evict
+from mlpack.project import resolve
+from mlpack.verify.asking import Asker
+from mlpack.verify.cause import likely_cause
+from mlpack.verify.run import Answer, Run
+from mlpack.verify.seeing import eyes_for
+from mlpack.verify.watch import begin
+
+NAME = "starts"
+NEEDS = ("builds",)
+SETTLE_S = 1.0
+"""A program that cannot start at all (no such file, wrong processor) ends within this."""
+PATIENCE = 3.0
+"""An answer may take this many times the planned bound: verify asks with more at once than is planned for."""
+LEAST_TIMEOUT_S = 10.0
+
+
+def check(run: Run) -> Answer:
+    """Drop the cache, start everything, watch its memory from the first moment."""
+    run.cache_warm = _evict(run)
+    run.started_s = time.monotonic()
+    run.instances = run.launched.start()
+    run.watches = tuple(
+        begin(instance, eyes) for instance in run.instances if (eyes := eyes_for(instance, run.environ)) is not None
+    )
+    run.asker = _asker(run)
+    for instance in run.instances:
+        ended = _ended(run, instance)
+        if ended is not None:
+            return ended
+    names = ", ".join(instance.name for instance in run.instances)
+    evidence = tuple(dict.fromkeys(watch.how for watch in run.watches))
+    if run.cache_warm is not None:
+        evidence += (f"page cache: {run.cache_warm}",)
+    return Answer("passed", f"{len(run.instances)} started: {names}", evidence)
+
+
+def _ended(run: Run, instance: Instance) -> Answer | None:
+    deadline = time.monotonic() + SETTLE_S
+    state = instance.state()
+    while state.running and time.monotonic() < deadline:
+        time.sleep(0.1)
+        state = instance.state()
+    if state.running:
+        return None
+    kills = sum(watch.oom_kills() for watch in run.watches if watch.instance is instance)
+    cause = likely_cause(instance.name, state, kills, instance.logs())
+    return Answer("failed", cause.words, cause.evidence, cause.hint)
+
+
+def _evict(run: Run) -> str | None:
+    """Drop model files and libraries from the page cache; why they are not surely cold, None when they are."""
+    if run.built.files_unread is not None:
+        return run.built.files_unread
+    models = [resolve(run.root, file.path) for info in run.lock.world.models.values() for file in info.files]
+    files = [file for file in models if file.is_file()] + list(code_files(run.built.files))
+    if not files:
+        return None
+    run.say(f"dropping {len(files)} files from the page cache")
+    return evict(_real(files)).because() or None
+
+
+def _real(files: list[Path]) -> list[Path]:
+    return [file for file in files if not file.is_symlink()]
+
+
+def _asker(run: Run) -> Asker:
+    bases: dict[str, str] = {}
+    for instance in run.instances:
+        if instance.url is not None:
+            bases.setdefault(instance.service, instance.url)
+    for name, stand_in in stand_ins(run.plan).items() if run.launched.name == PROCESS else ():
+        if stand_in in bases:
+            bases[name] = bases[stand_in]
+    bound = max((service.times.request_s.value for service in run.plan.services.values()), default=0.0)
+    timeout_s = max(LEAST_TIMEOUT_S, PATIENCE * bound)
+    return Asker(run.plan.spec.requests, bases, run.root, run.environ, timeout_s=timeout_s, secrets=run.secrets)

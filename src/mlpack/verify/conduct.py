@@ -1,0 +1,98 @@
+"""Asks the checks in their order, skips what cannot be asked any more, takes everything down, and reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from contextlib import suppress
+
+from mlpack.errors import MlpackError, TransientError
+from mlpack.report import CheckResult, VerifyReport
+from mlpack.verify.checks import CHECKS, TEARDOWN
+from mlpack.verify.checks.base import Check
+from mlpack.verify.run import Answer, Run
+from mlpack.verify.shield import shielded
+
+
+def conduct(run: Run, *, host_differs: tuple[str, ...], skip: Collection[str] = ()) -> VerifyReport:
+    """Run all checks and the teardown. Raises TransientError, KeyboardInterrupt; nothing is left behind either way."""
+    start_s = time.monotonic()
+    results: list[CheckResult] = []
+    try:
+        for check in CHECKS:
+            results.append(_ask(run, check, results, skip))
+    finally:
+        torn_s = time.monotonic()
+        left = _take_down(run)
+    results.append(_teardown_result(left, time.monotonic() - torn_s))
+    return VerifyReport(
+        project=run.plan.name,
+        profiles=run.plan.profiles,
+        launcher=run.launched.name,
+        not_limited=run.launched.not_limited,
+        host_differs=host_differs,
+        checks=tuple(results),
+        services=run.measurements,
+        load=run.load,
+        duration_s=round(time.monotonic() - start_s, 3),
+    )
+
+
+def _ask(run: Run, check: Check, before: list[CheckResult], skip: Collection[str]) -> CheckResult:
+    """One check, or why it is skipped."""
+    if check.NAME in skip:
+        return CheckResult(name=check.NAME, status="skipped", summary="left out on request")
+    for result in before:
+        if result.name in check.NEEDS and result.status in ("failed", "skipped"):
+            why = "failed" if result.status == "failed" else "was skipped"
+            return CheckResult(name=check.NAME, status="skipped", summary=f"{result.name} {why}")
+    run.say(f"{check.NAME} ...")
+    start_s = time.monotonic()
+    try:
+        answer = check.check(run)
+    except TransientError:
+        raise
+    except MlpackError as error:
+        where = (f"at {error.where}",) if error.where else ()
+        answer = Answer("failed", error.what.splitlines()[0], (*error.what.splitlines()[1:], *where), error.hint)
+    result = CheckResult(
+        name=check.NAME,
+        status=answer.status,
+        summary=answer.summary,
+        evidence=answer.evidence,
+        hint=answer.hint,
+        duration_s=round(time.monotonic() - start_s, 3),
+    )
+    run.say(f"{check.NAME}: {answer.status}: {answer.summary}")
+    return result
+
+
+def _take_down(run: Run) -> tuple[str, ...]:
+    """Stop watching and remove everything; a Ctrl-C that comes now does not cut it short."""
+    try:
+        with shielded(run.say):
+            return _stop(run)
+    except KeyboardInterrupt:
+        with shielded(run.say), suppress(MlpackError):
+            _stop(run)  # the signal may have come before the shield was up; done twice it does nothing
+        raise
+
+
+def _stop(run: Run) -> tuple[str, ...]:
+    for watch in run.watches:
+        watch.sampler.__exit__()
+    return run.launched.stop()
+
+
+def _teardown_result(left: tuple[str, ...], duration_s: float) -> CheckResult:
+    duration_s = round(duration_s, 3)
+    if left:
+        return CheckResult(
+            name=TEARDOWN,
+            status="failed",
+            summary=f"{len(left)} things are left: {left[0]}",
+            evidence=left[1:],
+            hint="the next run removes them, if this machine's engine lets it",
+            duration_s=duration_s,
+        )
+    return CheckResult(name=TEARDOWN, status="passed", summary="nothing is left", duration_s=duration_s)

@@ -1,0 +1,85 @@
+"""What the checks of one verification share, and the answer that each gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlpack.launchers.base import Built, Instance, Launched, Say
+from mlpack.lock import Lock
+from mlpack.plan import Plan, ServicePlan
+from mlpack.report import LoadResult, ServiceMeasurement, Status
+from mlpack.verify.asking import Asker
+from mlpack.verify.watch import Watch
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check found: the status, one line, the evidence for it, and what to do."""
+
+    status: Status
+    summary: str
+    evidence: tuple[str, ...] = ()
+    hint: str | None = None
+
+
+@dataclass
+class Run:
+    """One verification under way. Checks read it, and leave in it what later checks need."""
+
+    root: Path
+    lock: Lock
+    launched: Launched
+    environ: Mapping[str, str]
+    say: Say
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    built: Built = field(default_factory=Built)
+    instances: tuple[Instance, ...] = ()
+    started_s: float = 0.0
+    """When the services were started, by time.monotonic()."""
+    asker: Asker | None = None
+    watches: tuple[Watch, ...] = ()
+    cache_warm: str | None = None
+    """Why the files were not surely cold before the start; None when they were."""
+    load: LoadResult | None = None
+    load_requests: int = 0
+    measurements: tuple[ServiceMeasurement, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """The lock's plan."""
+        return self.lock.plan
+
+    def service(self, instance: Instance) -> ServicePlan:
+        """The plan of the service that ``instance`` runs."""
+        return self.plan.services[instance.service]
+
+    def watch(self, instance: Instance) -> Watch:
+        """The watch over ``instance``."""
+        return next(watch for watch in self.watches if watch.instance is instance)
+
+    def services_of(self, request: str) -> frozenset[str]:
+        """Services that the steps of ``request`` speak to, and what stands behind those that are proxies."""
+        found: set[str] = set()
+        for step in self.plan.spec.requests[request].steps:
+            at = None if step.run else step.to
+            while at is not None and at not in found and at in self.plan.spec.services:
+                found.add(at)
+                at = self.plan.spec.services[at].to
+        return frozenset(found)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The variables that the plan itself decided for ``service``, unless the user's own value wins."""
+        users = self.plan.spec.services[service].env
+        planned = self.plan.services[service].environment
+        return {key: decided.value for key, decided in planned.items() if key not in users}
+
+    def limited(self, instance: Instance) -> bool:
+        """Whether its memory limit is in force, as far as the launcher could set it."""
+        return not any(line.startswith("memory") and instance.name in line for line in self.launched.not_limited)
+
+    def asking(self) -> Asker:
+        """The asker, once services have addresses."""
+        assert self.asker is not None, "a check that asks needs `starts`"
+        return self.asker
