@@ -35,7 +35,7 @@ def read_layers(root: Path, profiles: Sequence[str], sets: Sequence[str]) -> Lay
     path = root / project.SPEC_FILE
     if not path.is_file():
         raise SpecError(f"there is no {project.SPEC_FILE}", where=str(root), hint="run `mlpack init` to write one")
-    base, own = _split(_read(path, project.SPEC_FILE, "user"))
+    base, own = _split(read_mapping(project.read_bytes(path), project.SPEC_FILE, "user"))
     built_in: list[Tree] = []
     chosen: list[Tree] = []
     sources = [path]
@@ -61,21 +61,18 @@ def _line(file: str, line: int) -> str:
     return f"{file}:{line}"
 
 
-def _read(path: Path, shown: str, origin: Origin) -> Branch:
-    return _mapping(read_yaml(project.read_bytes(path), partial(_line, shown), origin))
-
-
-def _mapping(tree: Tree) -> Branch:
+def read_mapping(raw: bytes, shown: str, origin: Origin) -> Branch:
+    """The mapping that ``raw`` holds; ``shown`` is the file's name in messages. Raises SpecError."""
+    tree = read_yaml(raw, partial(_line, shown), origin)
     if not isinstance(tree, Branch):
-        raise SpecError(
-            "the file is not a mapping", where=tree.mark.where, hint="it begins with lines like `name: my-app`"
-        )
+        hint = "it begins with lines like `name: my-app`"
+        raise SpecError("the file is not a mapping", where=tree.mark.where, hint=hint)
     return tree
 
 
 def _built_in(name: str) -> Branch:
     raw = resources.files("mlpack").joinpath("profiles", f"{name}.yaml").read_bytes()
-    return _mapping(read_yaml(raw, partial(_line, f"mlpack's own profiles/{name}.yaml"), "profile"))
+    return read_mapping(raw, f"mlpack's own profiles/{name}.yaml", "profile")
 
 
 def _profile_file(root: Path, name: str) -> tuple[Path, Branch]:
@@ -86,7 +83,7 @@ def _profile_file(root: Path, name: str) -> tuple[Path, Branch]:
         raise UsageError(
             f"there is no profile file {name!r}", where=str(root), hint="its path is relative to mlpack.yaml"
         )
-    return path, _read(path, str(PurePosixPath(relative)), "profile")
+    return path, read_mapping(project.read_bytes(path), str(PurePosixPath(relative)), "profile")
 
 
 def _split(tree: Branch) -> tuple[Branch, dict[str, Tree]]:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlpack.config.check import check
-from mlpack.config.layers import read_layers
+from mlpack.config.layers import Layers, read_layers, read_mapping
 from mlpack.config.merge import merge
 from mlpack.config.normalise import MANY, Notes, normalise
 from mlpack.config.tree import Origin
@@ -63,7 +63,15 @@ def load_spec(root: Path, profiles: Sequence[str] = (), sets: Sequence[str] = ()
     twice = next((name for index, name in enumerate(profiles) if name in profiles[:index]), None)
     if twice is not None:
         raise UsageError(f"the profile {twice!r} is given twice", hint="name it once")
-    layers = read_layers(root, profiles, sets)
+    return _load(read_layers(root, profiles, sets), tuple(profiles))
+
+
+def load_text(raw: bytes, shown: str) -> LoadedSpec:
+    """The Spec of one YAML text alone, called ``shown`` in messages. Raises SpecError."""
+    return _load(Layers((read_mapping(raw, shown, "user"),), {}, ()), ())
+
+
+def _load(layers: Layers, profiles: tuple[str, ...]) -> LoadedSpec:
     notes = Notes()
     data = normalise(reduce(merge, layers.trees), notes)
     for name, tree in layers.unused.items():  # a typo is a typo even where nobody looks today
@@ -75,7 +83,7 @@ def load_spec(root: Path, profiles: Sequence[str] = (), sets: Sequence[str] = ()
     _raise([SpecError(said.what, where=notes.where(said.path), hint=said.hint) for said in check(spec)])
     return LoadedSpec(
         spec=spec,
-        profiles=tuple(profiles),
+        profiles=profiles,
         origins=_origins(spec, notes),
         sources=layers.sources,
         positions={path: mark.where for path, (_, mark) in notes.marks.items()},

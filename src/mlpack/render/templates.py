@@ -7,8 +7,9 @@ something in it, so that a value quoted for the shell cannot land in YAML.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, Undefined
 
@@ -16,6 +17,7 @@ from mlpack.quoting import FILTERS, Quoted
 
 KINDS: dict[str, frozenset[str]] = {
     "compose.yaml": frozenset({"compose", "comment"}),
+    "mlpack.yaml": frozenset({"yaml", "comment"}),
     "Dockerfile": frozenset({"dockerfile", "sh", "comment"}),
     "dockerignore": frozenset({"dockerignore", "comment"}),
     "env": frozenset({"env_file", "comment"}),
@@ -64,8 +66,19 @@ def environment(kind: str) -> Environment:
     made.globals.clear()
     made.tests.clear()
     made.filters.clear()
-    made.filters.update(FILTERS)
+    made.filters.update({name: _defined(spell) for name, spell in FILTERS.items()})
     return made
+
+
+def _defined(spell: Callable[[Any], Quoted]) -> Callable[[Any], Quoted]:
+    """``spell``, but a name that is not there is reported as that."""
+
+    def checked(value: object) -> Quoted:
+        if isinstance(value, Undefined):
+            str(value)  # StrictUndefined raises, naming it
+        return spell(value)
+
+    return checked
 
 
 class _Packaged(BaseLoader):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from mlpack.config.check.said import Said
 from mlpack.project import why_not_inside
@@ -38,9 +39,24 @@ def _project_paths(spec: Spec) -> Iterator[tuple[str, str]]:
             at = f"requests.{name}.steps.{index}"
             for key, path in step.file.items():
                 yield f"{at}.file.{key}", path
+            yield from ((f"{at}.json", path) for path in _named_in(step.json_, "file"))
             for key, expect in (("expect", step.expect), ("until", step.until)):
+                if expect is not None:
+                    yield from ((f"{at}.{key}.json", path) for path in _named_in(expect.json_, "like"))
                 if expect is not None and expect.like is not None:
                     yield f"{at}.{key}.like", expect.like
+
+
+def _named_in(data: Any, key: str) -> Iterator[str]:
+    """Project files that JSON names: ``{file: path}`` in a body, ``{like: path, within: ...}`` in an expectation."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _named_in(item, key)
+    elif isinstance(data, dict):
+        if isinstance(data.get(key), str) and set(data) <= {key, "within", "at"}:
+            yield data[key]
+        for item in data.values():
+            yield from _named_in(item, key)
 
 
 def _build(at: str, build: Build) -> Iterator[tuple[str, str]]:
