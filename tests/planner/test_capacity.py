@@ -110,6 +110,17 @@ def test_preload_is_refused_for_tensorflow_even_if_it_looked_fine_once() -> None
         candidates(subject({**GUNICORN, "preload": True}, footprint(fork_proven=True), runtimes=("tensorflow",)))
 
 
+def test_reloading_source_files_excludes_preload_and_uvicorns_workers() -> None:
+    settings = {"reload": True}
+    proven = {"web": footprint(fork_proven=True)}
+    gunicorn = plan({"web": GUNICORN}, proven, settings=settings).services["web"]
+    assert (gunicorn.workers.value, gunicorn.preload.value) == (4, False)
+    assert plan({"web": UVICORN}, settings=settings).services["web"].workers.value == 1
+    asked = plan({"web": {**UVICORN, "workers": 2}}, settings=settings)
+    assert asked.services["web"].workers.value == 2
+    assert "reload-off" in {finding.code for finding in asked.findings}
+
+
 def test_the_smallest_choice_that_bears_the_load() -> None:
     web = subject(GUNICORN, footprint(request_s=0.5))  # 2 requests/s per worker with one thread
     assert chosen(web, load=Load(rps=3.5)) == (1, 4, 1)  # 6.3/s: more threads cost no memory

@@ -67,6 +67,28 @@ def test_limit_is_the_rule_in_whole_mib() -> None:
     assert exact <= sum_.limit < exact + MIB
 
 
+@pytest.mark.parametrize(
+    ("anonymous", "request_", "mapped", "workers", "need_mib", "boundary"),
+    [
+        (274, 18, 212, 2, 820, 780),  # MiniLM: refaults 0.9 MiB per request at 780, 149 at 740
+        (274, 7, 487, 2, 1077, 1100),  # 110M mapped: 0.02 at 1100, 12 at 1050
+        (277, 30, 1608, 1, 1940, 2050),  # 410M mapped, 4 threads: 21 at 2050, 240 at 1950
+    ],
+)
+def test_limit_against_the_measured_refault_free_boundary(  # noqa: PLR0917 - a row of that table
+    anonymous: float, request_: float, mapped: float, workers: int, need_mib: float, boundary: float
+) -> None:
+    """docs/memory.md, "What limit is needed"; anonymous per worker and mapped are split as its first table has them."""
+    regions = (
+        region("held", "import", "anonymous", "process", anonymous),
+        region("activations", "serve", "anonymous", "request", request_),
+        region("mapped", "load", "mapped", "process", mapped),
+    )
+    sum_ = need(subject(GUNICORN, footprint(regions=regions)), Choice(workers, 1, 1))
+    assert sum_.serve / MIB - HEALTH - TMP == pytest.approx(need_mib, rel=0.02)
+    assert 1.02 <= sum_.limit / MIB / boundary <= 1.17
+
+
 def test_shared_memory_counts_once_and_sizes_the_mount() -> None:
     web = subject(GUNICORN)
     more = (*web.footprint.regions, region("object store", "serve", "shm", "process", 128))

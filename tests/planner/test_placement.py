@@ -17,6 +17,12 @@ def test_the_proxy_faces_the_user() -> None:
     assert published == {"web": None, "proxy": 80, "queue": None}
 
 
+def test_a_proxy_that_fetches_certificates_listens_for_https() -> None:
+    made = plan({"web": GUNICORN, "proxy": {**PROXY, "domain": "shop.example.org"}})
+    assert (made.services["proxy"].port, made.services["proxy"].publish) == (443, 443)
+    assert plan({"web": GUNICORN, "proxy": {**PROXY, "domain": "a.org", "port": 8443}}).services["proxy"].port == 8443
+
+
 def test_without_a_proxy_apps_do() -> None:
     made = plan({"web": GUNICORN, "queue": {"server": "redis", "publish": 6400}})
     assert {name: service.publish for name, service in made.services.items()} == {"web": 8000, "queue": 6400}

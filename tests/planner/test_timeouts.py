@@ -84,6 +84,19 @@ def test_a_caller_that_gives_up_first_is_refused() -> None:
     assert caught.value.where == "services.worker.timeout"
 
 
+@pytest.mark.parametrize(("fact", "codes"), [("url", {"llm-callers-unbounded"}), ("concurrency", set())])
+def test_callers_of_an_llm_are_bounded_or_named(fact: str, codes: set[str]) -> None:
+    env = {"LLM": {"of": "llm", "fact": "url"}, "SLOTS": {"of": "llm", "fact": fact}}
+    made = plan(
+        {
+            "worker": {**CELERY, "models": [], "workers": 3, "env": env},
+            "llm": {"server": "llama_server", "models": ["m"], "timeout_s": 120, "concurrency": 1},
+        },
+        runtimes=("llama_cpp",),
+    )
+    assert {finding.code for finding in made.findings if finding.code.startswith("llm")} == codes
+
+
 def test_services_that_call_each_other_do_not_hang_the_planner() -> None:
     one, two = ({**GUNICORN, "env": {"PEER": {"of": peer, "fact": "url"}}} for peer in ("b", "a"))
     made = plan({"a": {**one, "publish": 1}, "b": {**two, "publish": 2}})

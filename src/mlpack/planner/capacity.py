@@ -109,6 +109,9 @@ def decided_workers(subject: Subject, choice: Choice, ways: tuple[int, int], obj
         return user
     if not subject.can_have_workers:
         return Decided(value=1, source="default", because=f"{subject.facts.name} is one program")
+    if subject.reload and subject.facts.reload_needs_one_worker:
+        because = f"settings.reload: {subject.facts.name} watches files with one worker only"
+        return Decided(value=1, source="calculated", because=because)
     if not subject.computes:
         because = f"runs no model: {PLAIN_WORKERS} workers, not more than cores"
         return Decided(value=choice.workers, source="default", because=because)
@@ -146,6 +149,8 @@ def preload_blocked(subject: Subject) -> str | None:
     """Why models must not be loaded before the fork; None where a real inference after fork has been proven."""
     if subject.facts.preload_fork_point is None:
         return f"{subject.facts.name} cannot load before it forks"
+    if subject.reload:
+        return "settings.reload: what the master has loaded would not be loaded again"
     unsafe = [runtime.name for runtime in subject.runtimes if runtime.fork_safe == "no"]
     if unsafe:
         return f"{' and '.join(unsafe)} hung on every request after a fork (measured)"
@@ -170,6 +175,8 @@ def _concurrency(subject: Subject) -> int:
 def _worker_range(subject: Subject, concurrency: int) -> Sequence[int]:
     cores = max(1, int(subject.cores))
     if not subject.can_have_workers or subject.facts.role == "actors":
+        return [1]
+    if subject.reload and subject.facts.reload_needs_one_worker:
         return [1]
     if not subject.computes:
         return [min(PLAIN_WORKERS, cores)]

@@ -11,7 +11,7 @@ from mlpack.host import HostFacts
 from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
 from mlpack.planner.budget import core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
-from mlpack.planner.notes import notes
+from mlpack.planner.notes import crowded_llms, notes
 from mlpack.planner.placement import CONTAINER_TARGETS, published, require_cpu, target_of
 from mlpack.planner.service import service_plan, times_of
 from mlpack.planner.subject import Catalog, Origin, Subject, packaged_footprint
@@ -124,6 +124,7 @@ def _subject(
         cores=1.0,
         origins=origins,
         packaged=packaged,
+        reload=spec.settings.reload and server.FACTS.role == "app",
         expected_concurrency=max(loads) if loads else None,
     )
 
@@ -140,4 +141,5 @@ def _findings(settled: Mapping[str, Settled], plans: Mapping[str, ServicePlan], 
         found += one.findings
         found += notes(one.subject, one.choice, plans[name], spec.load)
         found += clashes(one.subject, one.choice)
-    return found
+    llms = [name for name, one in settled.items() if one.subject.facts.role == "llm"]
+    return [*found, *crowded_llms(plans, spec, llms)]

@@ -85,7 +85,7 @@ def has_master(subject: Subject, choice: Choice) -> bool:
     """
     if not subject.facts.has_master or subject.facts.role not in ("app", "worker"):
         return False
-    return choice.workers > 1 or subject.facts.role != "app" or subject.facts.fork_point != "never"
+    return choice.workers > 1 or subject.reload or subject.facts.role != "app" or subject.facts.fork_point != "never"
 
 
 def uploads_at_once(subject: Subject, choice: Choice) -> int:

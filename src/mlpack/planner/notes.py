@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mlpack.plan import ServicePlan
 from mlpack.planner.capacity import has_load, unmet
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.threads import fits_cores
 from mlpack.report import Finding
-from mlpack.spec import Load
+from mlpack.spec import Load, Spec
 from mlpack.units import show_duration
 
 
@@ -62,6 +62,15 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan, load: Load) -> It
             where=where,
             hint="mlpack estimate --measure",
         )
+    workers = choice.workers
+    if subject.reload and subject.facts.reload_needs_one_worker and workers > 1:
+        yield Finding(
+            code="reload-off",
+            severity="note",
+            message=f"{subject.facts.name} watches files with one worker only, and {workers} were asked for",
+            where=f"{where}.workers",
+            hint=f"set services.{subject.name}.workers: 1 in the dev profile",
+        )
     if has_load(subject, load) and (reason := unmet(subject, choice, load)):
         message = f"{subject.name} does not bear the load ({subject.footprint.source} times): {reason}"
         yield Finding(code="load-not-met", severity="warning", message=message, where="load")
@@ -81,6 +90,31 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan, load: Load) -> It
             f"{plan.times.graceful_s.value} s: longer ones are cut off",
             where=f"{where}.timeout",
         )
+
+
+def crowded_llms(plans: Mapping[str, ServicePlan], spec: Spec, llms: Iterable[str]) -> Iterable[Finding]:
+    """LLM servers that more workers may call at once than they have slots, with nothing that bounds the callers.
+
+    A caller that reads ``{from: llm.concurrency}`` bounds itself. What waits in the LLM's queue counts against the
+    caller's own time limit: three tasks on one slot wait for each other (systems of this kind hung for half an hour).
+    """
+    for name in llms:
+        slots = plans[name].workers.value * plans[name].concurrency.value * plans[name].replicas.value
+        unbounded = {
+            caller: plans[caller].workers.value * plans[caller].concurrency.value * plans[caller].replicas.value
+            for caller, service in spec.services.items()
+            if any(value.of == name for value in service.env.values())
+            and not any(value.of == name and value.fact == "concurrency" for value in service.env.values())
+        }
+        if sum(unbounded.values()) > slots:
+            yield Finding(
+                code="llm-callers-unbounded",
+                severity="warning",
+                message=f"{' and '.join(unbounded)} may call {name} {sum(unbounded.values())} times at once, "
+                f"it answers {slots}: the others wait on their own time limits",
+                where=f"services.{next(iter(unbounded))}.env",
+                hint=f"let the caller bound itself: LLM_SLOTS: {{from: {name}.concurrency}}",
+            )
 
 
 def _crowded(subject: Subject, choice: Choice, where: str) -> Finding:

@@ -46,8 +46,9 @@ def require_cpu(host: HostFacts, spec: Spec) -> tuple[Finding, ...]:
 
 
 def port_of(subject: Subject) -> int | None:
-    """The port the service listens on: the spec's, else the program's customary one."""
-    return subject.service.port or subject.facts.port
+    """The port the service listens on: the spec's, else the program's customary one (another with a domain)."""
+    tls = subject.facts.tls_port if subject.service.domain else None
+    return subject.service.port or tls or subject.facts.port
 
 
 def published(subjects: Mapping[str, Subject]) -> dict[str, int | None]:

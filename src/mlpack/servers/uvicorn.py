@@ -25,6 +25,7 @@ FACTS = ServerFacts(
     mapped_bytes=5 * MIB,
     start_s=1.0,
     health_argv=None,
+    reload_needs_one_worker=True,
     source="uvicorn 0.54, Python 3.11: 15.7 MiB anonymous and 10 mapped per process, supervisor alike (plus a "
     "resource tracker of 5.7); a bare interpreter, 2.8 and 5.7, is taken off",
 )
@@ -43,8 +44,8 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     words = ["uvicorn", app, *(["--factory"] if factory else [])]
     words += ["--host", listen_address(service.target, settings.publish_host)]
     words += ["--port", str(service.port or FACTS.port)]
-    if settings.reload:
-        words += ["--reload"]  # excludes --workers
+    if settings.reload and service.workers.value == 1:
+        words += ["--reload"]  # excludes --workers; several were asked for where they are planned
     elif service.workers.value > 1:
         words += ["--workers", str(service.workers.value)]
         # default 5 s: a worker that holds the GIL while it loads is killed, again and again (uvicorn#2506)
