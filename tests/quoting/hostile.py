@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-_ALPHABET = st.characters(exclude_categories=("Cs",), exclude_characters="\x00")
+_ALPHABET = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 _SIGNS = "$\"'\\#:-%!&*|>~?[],\t =`{}é雪😀\u2028\x85\ufeff\x7f"
 _WORDS = ("${X}", "$$", "$(id)", "`id`", "\\\\", " #", ": ", "- ", "{{", "}}", "\\n")
 _SPICE = st.sampled_from((*_SIGNS, *_WORDS))

@@ -25,13 +25,13 @@ NEVER_COPIED_ANYWHERE = ("__pycache__", ".ipynb_checkpoints", ".DS_Store")
 
 def image_files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
     """Dockerfile, ignore file, and the two programs that images use: library check and health check."""
-    found = images(plan)
-    if not found:
-        return ()
     folder = deploy_folder(plan.profiles)
-    files = [File(f"{folder}/check_image.py", "image/check_image.py.j2", {"header": RENDERED_BY})]
+    files = []
     if health_script(plan) is not None:
         files.append(File(f"{folder}/healthcheck.py", "image/healthcheck.py.j2", {"header": RENDERED_BY}))
+    found = images(plan)
+    if found:
+        files.append(File(f"{folder}/check_image.py", "image/check_image.py.j2", {"header": RENDERED_BY}))
     for image in found:
         files.append(File(image.dockerfile, "image/Dockerfile.j2", dockerfile_view(plan, image, requirements)))
         ignored = {"header": RENDERED_BY, "ignored": ignored_paths(plan), "kept": _rendered_inside(plan, image)}
