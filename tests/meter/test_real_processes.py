@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_the_program_for_containers_says_the_same_as_a_look_from_here() -> None:
     there = {reading.pid: reading for reading in snapshot.from_json(said)}
     assert here is not None
     # How library pages are shared out (PSS, USS) depends on who else runs at the moment.
-    same = {"cpu_s": 0, "pss_bytes": 0, "uss_bytes": 0, "environ": {}}
+    same: dict[str, Any] = {"cpu_s": 0, "pss_bytes": 0, "uss_bytes": 0, "environ": {}}
     assert there[pid]._replace(**same) == here._replace(**same)
     assert set(there[pid].environ) == {"PATH"}
 

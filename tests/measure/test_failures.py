@@ -1,0 +1,96 @@
+"""Apps that cannot be measured: each mistake has its own message, and nothing is left running."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlpack.errors import MlpackError
+from mlpack.measure.run import measure
+from mlpack.measure.subject import Deadlines, Subject
+
+GOOD = "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'']\n"
+SILENT = "import threading\nprint('waiting', flush=True)\nthreading.Event().wait()\n"
+HANGING = "import threading\ndef app(environ, start_response):\n    threading.Event().wait()\n"
+BUSY = GOOD.replace("200 OK", "503 Busy").replace("b''", "b'models load'")
+KILL = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+LIFESPAN = """
+async def app(scope, receive, send):
+    await receive()
+    await send({'type': 'lifespan.startup.failed', 'message': 'no weights'})
+"""
+CASES: dict[str, tuple[str, list[str]]] = {
+    "a module is missing": ("import nowhere.found\n", ["cannot be imported", "no module 'nowhere'", "--python"]),
+    "import raises": ("raise ValueError('no such weights')\n", ["cannot be imported: ValueError: no such weights"]),
+    "syntax error": ("def app(:\n", ["cannot be imported: SyntaxError"]),
+    "no such attribute": ("application = 1\n", ["cannot be imported: module service has no 'app'"]),
+    "the module exits": ("import sys\nsys.exit(4)\n", ["cannot be imported: SystemExit: 4"]),
+    "the process exits": ("import os\nprint('bye', flush=True)\nos._exit(4)\n", ["exit code 4 in stage 'app'", "bye"]),
+    "killed": (KILL, ["killed in stage 'app'", "memory"]),
+    "import hangs": (SILENT, ["'app' did not end within 2 s", "waiting"]),
+    "the request raises": (GOOD.replace("start_response(", "1 / 0, ("), ["on the request: ZeroDivisionError"]),
+    "a wrong status": (BUSY, ["wrong answer", "503, not 200", "models load"]),
+    "the request hangs": (HANGING, ["'first' did not end within 1 s"]),
+    "startup fails": (LIFESPAN, ["start-up failed: no weights"]),
+    "no answer at all": ("def app(environ, start_response):\n    return []\n", ["answered None, not 200"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_message_says_what_and_nothing_is_left(case: str, subject: Callable[..., Subject], tmp_path: Path) -> None:
+    text, words = CASES[case]
+    deadlines = Deadlines(load_s=2, request_s=1) if "hangs" in case else Deadlines()
+    with pytest.raises(MlpackError) as caught:
+        measure(subject(text), deadlines=deadlines)
+    for word in words:
+        assert word in str(caught.value)
+    assert "Traceback" not in caught.value.what
+    assert not in_folder(tmp_path)
+
+
+def test_ctrl_c_at_each_stage_leaves_nothing(subject: Callable[..., Subject], tmp_path: Path) -> None:
+    for stop in ("interpreter", "startup", "together"):
+
+        def interrupt(stage: str, stop: str = stop) -> None:
+            if stage == stop:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            measure(subject(GOOD), progress=interrupt)
+        assert not in_folder(tmp_path)
+
+
+def test_processes_that_the_app_started_end_with_it(subject: Callable[..., Subject], tmp_path: Path) -> None:
+    helper = (
+        f"import subprocess\nhelper = subprocess.Popen([{sys.executable!r}, '-c', 'input()'], stdin=subprocess.PIPE)\n"
+    )
+    detached = helper.replace("stdin=", "start_new_session=True, stdin=").replace("helper =", "other =")
+    measure(subject(helper + detached + GOOD))
+    assert not in_folder(tmp_path)
+
+
+def test_a_python_that_is_not_there(subject: Callable[..., Subject]) -> None:
+    with pytest.raises(MlpackError, match=r"cannot start .*nopython") as caught:
+        measure(replace(subject(GOOD), python=Path("/nowhere/nopython")))
+    assert "--python" in str(caught.value)
+
+
+def test_libraries_that_are_not_installed_are_named(subject: Callable[..., Subject]) -> None:
+    notes = measure(replace(subject(GOOD), libraries=("json", "no_such_runtime"))).notes
+    assert any("not counted: no_such_runtime" in note for note in notes)
+
+
+def in_folder(folder: Path) -> list[str]:
+    """Processes whose working folder is ``folder``: those that a measurement there has left."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() == folder.resolve():
+                found.append(process.name)
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,69 @@
+"""Preloading is proven by answers of forked processes, or it is "no" with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mlpack.measure.run import measure
+from mlpack.measure.subject import Deadlines, Subject
+from mlpack.units import MIB
+
+ANSWER = """
+    start_response("200 OK", [])
+    return [b"fine"]
+"""
+
+
+def test_forked_processes_that_answer_prove_it_and_tell_what_they_copy(subject: Callable[..., Subject]) -> None:
+    text = f"""
+held = bytearray(60 << 20)
+held[::4096] = b"x" * (len(held) // 4096)
+def app(environ, start_response):
+    held[: 12 << 20 : 4096] = b"y" * (12 << 8)  # written in the child: copied
+{ANSWER}"""
+    footprint = measure(subject(text), prove_fork=True).footprint
+    assert footprint.fork_proven
+    assert footprint.unshared_bytes is not None
+    assert 12 * MIB <= footprint.unshared_bytes < 17 * MIB  # 12, and what Python itself touches
+
+
+def test_a_hang_after_the_fork_is_a_no(subject: Callable[..., Subject]) -> None:
+    text = f"""
+import os, threading
+loaded_in = os.getpid()
+def app(environ, start_response):
+    if os.getpid() != loaded_in:
+        threading.Event().wait()  # as a thread pool that did not survive the fork
+{ANSWER}"""
+    result = measure(subject(text), prove_fork=True, deadlines=Deadlines(request_s=1))
+    assert not result.footprint.fork_proven
+    assert result.footprint.unshared_bytes is None
+    assert any("2 of 2 forked processes did not answer within 1 s" in note for note in result.notes)
+
+
+def test_a_crash_after_the_fork_is_a_no(subject: Callable[..., Subject]) -> None:
+    text = f"""
+import os
+loaded_in = os.getpid()
+def app(environ, start_response):
+    if os.getpid() != loaded_in:
+        os._exit(3)
+{ANSWER}"""
+    result = measure(subject(text), prove_fork=True)
+    assert not result.footprint.fork_proven
+    assert any("it died" in note for note in result.notes)
+
+
+def test_models_that_load_at_startup_are_not_shared_by_preloading(subject: Callable[..., Subject]) -> None:
+    text = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        app.held = bytearray(30 << 20)
+        app.held[::4096] = b"x" * (len(app.held) // 4096)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"fine"})
+"""
+    footprint = measure(subject(text), prove_fork=True).footprint
+    assert not footprint.fork_proven
