@@ -82,7 +82,7 @@ def test_a_smaller_input_is_offered_where_activations_are_what_is_too_much() -> 
 
 def test_an_estimate_is_refused_below_its_lower_bound_only() -> None:
     wide = footprint(source="estimated", regions=(region("weights", "load", "anonymous", "process", 9000, lower=3500),))
-    assert "estimated, lower bounds" in refusal({}, wide, 4).what
+    assert "lower bounds of an estimate of 9," in refusal({}, wide, 4).what
     assert plan({"web": GUNICORN}, {"web": wide}, on=host(8 * GIB))
 
 

@@ -132,7 +132,8 @@ def decided_concurrency(subject: Subject, choice: Choice) -> Decided[int]:
     if subject.admission.adjustable and subject.computes:
         because = "a model computes with all its threads: a second request at once costs memory and wins nothing"
         return Decided(value=choice.concurrency, source="calculated", because=because)
-    because = f"what the server does by itself ({subject.admission.enforced_by})"
+    by = subject.admission.enforced_by
+    because = "nothing bounds it: what the server takes by itself" if by == "nothing" else f"bounded by: {by}"
     return Decided(value=choice.concurrency, source="default", because=because)
 
 

@@ -58,9 +58,10 @@ def sum_lines(subject: Subject, choice: Choice, sum_: Need) -> list[str]:
     loading = sum_.load > sum_.serve
     rows = sum_.load_rows if loading else sum_.serve_rows
     when = "while loading" if loading else "while serving"
-    kind = "measured" if measured else "estimated, lower bounds"
-    head = f"{subject.name}, one replica {when} ({kind}): {choice.workers} workers, {choice.concurrency} at once each"
-    lines = [head, *(_row(row, row.each if measured else row.lower) for row in rows)]
+    kind = "measured" if measured else f"lower bounds of an estimate of {show_mib(sum_.limit)}"
+    workers = "1 worker" if choice.workers == 1 else f"{choice.workers} workers"
+    lines = [f"{subject.name}, one replica {when} ({kind}): {workers}, {choice.concurrency} at once each"]
+    lines += [_row(row, each) for row in rows if (each := row.each if measured else row.lower)]
     if measured:
         lines.append(f"  {show_mib(sum_.limit - max(sum_.load, sum_.serve)):>12}  headroom")
     return lines
