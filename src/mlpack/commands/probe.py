@@ -8,7 +8,6 @@ from pathlib import Path
 from mlpack.console import heading, say, table
 from mlpack.errors import ExitCode
 from mlpack.probe import probe
-from mlpack.probe.table import rows
 
 
 def probe_command(project: Path, *, as_json: bool) -> int:
@@ -17,6 +16,8 @@ def probe_command(project: Path, *, as_json: bool) -> int:
     if as_json:
         say(facts.to_json().rstrip())
         return ExitCode.OK
+    from mlpack.probe.table import rows  # here, so that nouns are imported while the engine is asked
+
     for section, lines in groupby(rows(facts), key=lambda row: row[0]):
         heading(section)
         table(("what", "value"), [(name, value) for _, name, value in lines])
