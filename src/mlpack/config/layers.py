@@ -77,7 +77,7 @@ def _built_in(name: str) -> Branch:
 
 def _profile_file(root: Path, name: str) -> tuple[Path, Branch]:
     given = Path(name)
-    relative = given.relative_to(root).as_posix() if given.is_absolute() and given.is_relative_to(root) else name
+    relative = given.relative_to(root.absolute()).as_posix() if given.is_relative_to(root.absolute()) else name
     path = project.resolve(root, relative)
     if not path.is_file():
         raise UsageError(
