@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import SAFETENSORS_BITS, merged
@@ -17,26 +17,18 @@ from mlpack.units import show_bytes
 FACTS = FormatFacts("safetensors", (".safetensors", ".safetensors.index.json"))
 LENGTH_BYTES = 8
 MOST_DIMENSIONS = 64
+LARGEST = 2**63
 CONVOLUTION_DIMENSIONS = 4
 """Weights of a 2-d convolution: (out, in, height, width)."""
 
 
-class Tensor(NamedTuple):
-    """One tensor of a header: element count, dtype, place in the data and number of dimensions."""
-
-    name: str
-    dtype: str
-    parameters: int
-    start: int
-    end: int
-    dimensions: int
-
-
 class Shard(NamedTuple):
-    """One file: its description, and its tensors."""
+    """One file: its description and sums over its tensors. Not the tensors: large models have 100,000 of them."""
 
     file: ModelFile
-    tensors: tuple[Tensor, ...]
+    shares: tuple[DtypeShare, ...]
+    convolved: int
+    """Parameters in tensors of four or more dimensions."""
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -49,12 +41,12 @@ def matches(path: Path, head: bytes) -> bool:
 
 def read(path: Path) -> ModelInfo:
     """One file, or all that an index names."""
-    if path.name.endswith(".index.json"):
-        index, found = read_index(path)
-        shards = [read_shard(shard) for shard in found]
-        return _info((index, *(shard.file for shard in shards)), [t for shard in shards for t in shard.tensors])
-    shard = read_shard(path)
-    return _info((shard.file,), shard.tensors)
+    if not path.name.endswith(".index.json"):
+        shard = read_shard(path)
+        return _info((shard.file,), [shard])
+    index, found = read_index(path)
+    shards = [read_shard(shard) for shard in found]
+    return _info((index, *(shard.file for shard in shards)), shards)
 
 
 def read_shard(path: Path) -> Shard:
@@ -71,56 +63,70 @@ def read_shard(path: Path) -> Shard:
         text = exactly(file, length, path)
     header = parsed_json(text, path, "its header")
     header.pop("__metadata__", None)
-    tensors = tuple(_tensor(path, name, value) for name, value in header.items())
-    _check_places(path, tensors, size - LENGTH_BYTES - length)
-    return Shard(described(path, size, hashlib.sha256(prefix + text).hexdigest()), tensors)
+    shares, convolved = _sums(path, header, size - LENGTH_BYTES - length)
+    return Shard(described(path, size, hashlib.sha256(prefix + text).hexdigest()), shares, convolved)
 
 
-def _tensor(path: Path, name: str, value: Any) -> Tensor:
-    """One entry of the header. Its size must be what shape and dtype give, where the dtype is known."""
-    fields = value if isinstance(value, dict) else {}
-    dtype, shape, place = fields.get("dtype"), fields.get("shape"), fields.get("data_offsets")
-    if not isinstance(dtype, str) or not _whole(shape) or not _whole(place) or len(place) != 2:
+def _sums(path: Path, header: dict[str, Any], data_bytes: int) -> tuple[tuple[DtypeShare, ...], int]:
+    """Parameters and bytes by dtype, and parameters in convolutions, after every tensor's place was checked."""
+    places: list[tuple[int, int, str]] = []
+    parameters: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    convolved = 0
+    for name, value in header.items():
+        dtype, shape, start, end = _described(path, name, value)
+        count = prod(shape)
+        bits = SAFETENSORS_BITS.get(dtype)
+        if end < start or (bits is not None and (end - start) * 8 != count * bits):
+            raise failed(path, f"tensor {name!r} of {count:,} {dtype} cannot lie at bytes {start:,} to {end:,}")
+        places.append((start, end, name))
+        parameters[dtype] = parameters.get(dtype, 0) + count
+        sizes[dtype] = sizes.get(dtype, 0) + end - start
+        if len(shape) >= CONVOLUTION_DIMENSIONS:
+            convolved += count
+    _check_places(path, sorted(places), data_bytes)
+    shares = tuple(DtypeShare(dtype=name, parameters=parameters[name], bytes=sizes[name]) for name in parameters)
+    return shares, convolved
+
+
+def _described(path: Path, name: str, value: Any) -> tuple[str, list[int], int, int]:
+    """Dtype, shape, start and end of one entry of the header."""
+    try:
+        dtype, shape, (start, end) = value["dtype"], value["shape"], value["data_offsets"]
+        sound = type(dtype) is str and type(shape) is list and len(shape) <= MOST_DIMENSIONS
+        for number in (*shape, start, end):
+            sound = sound and type(number) is int and 0 <= number < LARGEST
+    except (TypeError, KeyError, ValueError):
+        sound = False
+    if not sound:
         raise failed(path, f"tensor {name!r} is described wrongly: dtype, shape and two data_offsets are needed")
-    start, end = place
-    parameters = prod(shape)
-    bits = SAFETENSORS_BITS.get(dtype)
-    if end < start or (bits is not None and (end - start) * 8 != parameters * bits):
-        raise failed(path, f"tensor {name!r} of {parameters:,} {dtype} cannot lie at bytes {start:,} to {end:,}")
-    return Tensor(name, dtype, parameters, start, end, len(shape))
+    return dtype, shape, start, end
 
 
-def _whole(value: object) -> TypeGuard[list[int]]:
-    """A short list of whole numbers of at most 63 bits."""
-    if not isinstance(value, list) or len(value) > MOST_DIMENSIONS:
-        return False
-    return all(type(item) is int and 0 <= item < 2**63 for item in value)
-
-
-def _check_places(path: Path, tensors: tuple[Tensor, ...], data_bytes: int) -> None:
-    """The format allows neither overlaps nor gaps nor bytes after the last tensor."""
+def _check_places(path: Path, places: list[tuple[int, int, str]], data_bytes: int) -> None:
+    """``places`` (start, end, name) in order: the format allows no overlap, no gap, and nothing after the last."""
     position = 0
-    for tensor in sorted(tensors, key=lambda tensor: (tensor.start, tensor.end)):
-        if tensor.end > data_bytes:
-            what = f"is truncated: tensor {tensor.name!r} ends at byte {tensor.end:,} of {data_bytes:,} bytes of data"
+    for start, end, name in places:
+        if end > data_bytes:
+            what = f"is truncated: tensor {name!r} ends at byte {end:,} of {data_bytes:,} bytes of data"
             raise failed(path, what, "fetch it again")
-        if tensor.start != position:
-            kind = "overlaps another" if tensor.start < position else "leaves a gap before it"
-            raise failed(path, f"tensor {tensor.name!r} {kind} at byte {tensor.start:,}", "the file is damaged")
-        position = tensor.end
+        if start != position:
+            kind = "overlaps another" if start < position else "leaves a gap before it"
+            raise failed(path, f"tensor {name!r} {kind} at byte {start:,}", "the file is damaged")
+        position = end
     if position != data_bytes:
         raise failed(path, f"has {data_bytes - position:,} bytes after its last tensor", "the file is damaged")
 
 
-def _info(files: tuple[ModelFile, ...], tensors: list[Tensor] | tuple[Tensor, ...]) -> ModelInfo:
-    shares = (DtypeShare(dtype=t.dtype, parameters=t.parameters, bytes=t.end - t.start) for t in tensors)
-    total = sum(tensor.parameters for tensor in tensors)
-    convolved = sum(tensor.parameters for tensor in tensors if tensor.dimensions >= CONVOLUTION_DIMENSIONS)
+def _info(files: tuple[ModelFile, ...], shards: list[Shard]) -> ModelInfo:
+    dtypes = merged(share for shard in shards for share in shard.shares)
+    total = sum(share.parameters for share in dtypes)
+    convolved = sum(shard.convolved for shard in shards)
     by_shapes = Architecture(family="convolutional", name="convolutional, by the shapes of its tensors")
     return ModelInfo(
         format=FACTS.name,
         files=files,
-        dtypes=merged(shares),
+        dtypes=dtypes,
         mappable=True,
         architecture=by_shapes if total and 2 * convolved > total else None,
         unknown=() if total else ("weights (the header names no tensors)",),

@@ -19,6 +19,8 @@ def read_index(path: Path) -> tuple[ModelFile, tuple[Path, ...]]:
         raise failed(path, "has no weight_map, so it names no files")
     names = set()
     for name in weight_map.values():
+        if type(name) is str and name in names:
+            continue
         if not isinstance(name, str) or not name or name in {".", ".."} or set(name) & set("/\\\0"):
             raise failed(path, f"names {name!r}, which is not a file of its own folder", "fetch the model again")
         names.add(name)

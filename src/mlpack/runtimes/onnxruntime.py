@@ -60,7 +60,8 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
 def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:  # noqa: ARG001 - see below
     """NumPy's threads, and ONNX Runtime's own in versions that read a variable: 1.32 does (seen in its thread count).
 
-    Versions before the variable (onnxruntime#29688) take them only from ``SessionOptions.intra_op_num_threads``: the app reads ``{from: web.threads}``.
+    Versions before it (onnxruntime#29688) take threads only from ``SessionOptions.intra_op_num_threads``: the app reads
+    ``{from: web.threads}``.
     """
     return {
         "ORT_INTRA_OP_NUM_THREADS": decided_threads(threads, "ONNX Runtime's pool, in versions that read it"),
