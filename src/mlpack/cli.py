@@ -48,16 +48,28 @@ def options(
 @app.command()
 def init(
     project: ProjectDir = HERE,
-    answers: Annotated[
-        list[str] | None,
-        typer.Option("--answer", "-a", help="What could not be found: app=main:app, port=8000, health=/health, ..."),
-    ] = None,
-    force: Annotated[bool, typer.Option(help="Replace an existing mlpack.yaml.")] = False,
+    name: Annotated[str | None, typer.Option(help="The project's name.")] = None,
+    app: Annotated[str | None, typer.Option(help="What is served: main:app, or 'shop.web:create_app()'.")] = None,
+    interface: Annotated[str | None, typer.Option(help="What the app is: wsgi or asgi.")] = None,
+    server: Annotated[str | None, typer.Option(help="gunicorn or uvicorn.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="How inference is written: def or async.")] = None,
+    port: Annotated[str | None, typer.Option(help="The port it listens on.")] = None,
+    health: Annotated[str | None, typer.Option(help="Path that answers 200 when every model is loaded.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model files, with commas; hub:owner/name; or none.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="The library that runs the models: torch, ...")] = None,
+    requirements: Annotated[str | None, typer.Option(help="The requirements file, or environment.yml.")] = None,
+    python: Annotated[str | None, typer.Option(help="The Python version: 3.11.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing mlpack.yaml.")] = False,
 ) -> None:
-    """Write mlpack.yaml for a project with one service, from what its files show."""
+    """Write mlpack.yaml for a project with one service, from what its files show.
+
+    Nothing is imported or run. What cannot be found is asked for by naming the option to give.
+    """
     from mlpack.commands.init import init_command
 
-    stop(init_command(project, tuple(answers or ()), force=force))
+    told = {"name": name, "app": app, "interface": interface, "server": server, "endpoint": endpoint, "port": port}
+    told |= {"health": health, "model": model, "runtime": runtime, "requirements": requirements, "python": python}
+    stop(init_command(project, {key: value for key, value in told.items() if value is not None}, force=force))
 
 
 @app.command()
