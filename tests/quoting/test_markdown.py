@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from tests.quoting.hostile import LINE, LINES
 
-from mlpack.quoting.markdown import md, md_code, md_code_cell
+from mlpack.quoting.markdown import md, md_code, md_code_cell, md_prose
 
 READER = MarkdownIt("commonmark").enable("table")
 
@@ -46,3 +46,16 @@ def test_cells_stay_cells(text: str) -> None:
     html = READER.render(f"| a | b |\n|---|---|\n| {md_code_cell(text)} | {md(text)} |\n")
     assert html.count("<td>") == 2
     assert html.count("<code>") == 1
+
+
+def test_prose_keeps_code_and_escapes_the_rest() -> None:
+    html = READER.render(str(md_prose("run `mlpack *x*` <now>, a_b *c*")))
+    assert html == "<p>run <code>mlpack *x*</code> &lt;now&gt;, a_b *c*</p>\n"
+
+
+@given(LINES)
+def test_prose_stays_in_its_cell(text: str) -> None:
+    html = READER.render(f"| a | b |\n|---|---|\n| {md_prose(text)} | x |\n")
+    assert html.count("<td>") == 2
+    assert "<em>" not in html
+    assert "<a " not in html

@@ -10,7 +10,7 @@ from mlpack.quoting.compose import compose
 from mlpack.quoting.dockerfile import docker_argv, docker_copy, docker_copy_patterns, docker_word
 from mlpack.quoting.dockerignore import dockerignore
 from mlpack.quoting.env_file import env_line
-from mlpack.quoting.markdown import md, md_code, md_code_cell
+from mlpack.quoting.markdown import md, md_code, md_code_cell, md_prose
 from mlpack.quoting.python import py_name, python
 from mlpack.quoting.quoted import Quoted
 from mlpack.quoting.sh import sh, sh_words
@@ -28,6 +28,7 @@ FILTERS: dict[str, Callable[[Any], Quoted]] = {
     "md": md,
     "md_code": md_code,
     "md_code_cell": md_code_cell,
+    "md_prose": md_prose,
     "py_name": py_name,
     "python": python,
     "sh": sh,

@@ -32,7 +32,10 @@ def docker_copy(paths: Sequence[str]) -> Quoted:
 def docker_copy_patterns(paths: Sequence[str]) -> Quoted:
     """As ``docker_copy``, but `*` in sources stays a pattern (those that match nothing are left out by BuildKit)."""
     *sources, destination = paths
-    kept = ["*".join(_globbed(part) for part in source.split("*")) for source in sources]
+    kept = [
+        "*".join(_classed(part) for part in source.split("*")) if "*" in source else _globbed(source)
+        for source in sources
+    ]
     return Quoted(_json([*(_expanded(source) for source in kept), _expanded(destination)]), DIALECT)
 
 
@@ -47,5 +50,13 @@ def _expanded(path: str) -> str:
 
 
 def _globbed(path: str) -> str:
-    """Escapes what Go's filepath.Match would act on."""
-    return "".join("\\" + char if char in "\\*?[" else char for char in path)
+    """``path`` as a source that matches only it.
+
+    BuildKit takes a source without `*`, `?`, `[` as it stands, backslashes included, and one with them as a pattern
+    (Go's filepath.Match), where a class is the only escape that it also sees as a pattern.
+    """
+    return _classed(path) if any(char in "*?[" for char in path) else path
+
+
+def _classed(path: str) -> str:
+    return "".join(f"[{char}]" if char in "*?[" else "\\\\" if char == "\\" else char for char in path)

@@ -8,17 +8,37 @@ import string
 from mlpack.quoting.quoted import Quoted, text_of
 
 DIALECT = "markdown"
-_LIVE = frozenset("\\`*_{}[]<>#|~&!$@:")
-"""Punctuation that can start markup, an entity or an automatic link; each may be escaped by a backslash."""
+_LIVE = re.compile(r"[\\`*\[\]<|~$]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)")
+"""What can start markup, an entity or an automatic link; each may be escaped by a backslash. An underscore inside a
+word is text."""
 
 
 def md(value: object) -> Quoted:
     """``value`` as running text: markup escaped, runs of blanks and line breaks one blank."""
-    text = " ".join(text_of(value, "Markdown").split())
-    escaped = "".join("\\" + char if char in _LIVE else char for char in text)
-    # at the start of a line: lists, rules, quotes, numbered lists
-    escaped = re.sub(r"^([-+=])", r"\\\1", escaped)
-    return Quoted(re.sub(r"^(\d+)([.)])", r"\1\\\2", escaped), DIALECT)
+    return Quoted(_first_in_line(_escaped(_collapsed(value))), DIALECT)
+
+
+def md_prose(value: object) -> Quoted:
+    """As ``md``, but pairs of backticks make code: for the reasons that mlpack itself writes."""
+    parts = _collapsed(value).split("`")
+    if len(parts) % 2 == 0:
+        return md(value)
+    pieces = (_code(part).replace("|", "\\|") if index % 2 else _escaped(part) for index, part in enumerate(parts))
+    return Quoted(_first_in_line("".join(pieces)), DIALECT)
+
+
+def _collapsed(value: object) -> str:
+    return " ".join(text_of(value, "Markdown").split())
+
+
+def _escaped(text: str) -> str:
+    return _LIVE.sub(r"\\\g<0>", text)
+
+
+def _first_in_line(escaped: str) -> str:
+    """At the start of a line these make lists, rules, headings, quotes, numbered lists."""
+    escaped = re.sub(r"^([-+=#>])", r"\\\1", escaped)
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", escaped)
 
 
 def md_code(value: object) -> Quoted:

@@ -77,8 +77,8 @@ def _service(plan: Plan, name: str) -> dict[str, object]:
         "limit_because": memory.limit_bytes.because,
         "source": service.footprint_source,
         "times": _times(service),
-        "url": f"http://{plan.spec.settings.publish_host}:{service.publish}" if service.publish else None,
-        "health_url": _health_url(plan, service),
+        "url": _url(plan, service),
+        "health_url": _url(plan, service, service.health.path) if service.health and service.health.path else None,
         "log_argv": ("docker", "compose", "logs", "--tail", "100", name),
         "restart_argv": ("docker", "compose", "restart", name),
         "exec_argv": ("docker", "compose", "exec", name),
@@ -116,10 +116,10 @@ def _times(service: ServicePlan) -> list[dict[str, str]]:
     ]
 
 
-def _health_url(plan: Plan, service: ServicePlan) -> str | None:
-    if service.health is None or service.health.path is None or service.publish is None:
-        return None
-    return f"http://{plan.spec.settings.publish_host}:{service.publish}{service.health.path}"
+def _url(plan: Plan, service: ServicePlan, path: str = "") -> str | None:
+    """What to type on the machine itself; "every address" is no address."""
+    host = "127.0.0.1" if plan.spec.settings.publish_host in ("0.0.0.0", "::") else plan.spec.settings.publish_host
+    return f"http://{host}:{service.publish}{path}" if service.publish else None
 
 
 def _model(plan: Plan, name: str) -> dict[str, str]:
