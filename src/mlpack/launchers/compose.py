@@ -18,6 +18,7 @@ from mlpack.launchers.image_files import image_folders
 from mlpack.launchers.leftovers import OWNER_FILE, sweep_engine, sweep_folders
 from mlpack.launchers.override import override_file
 from mlpack.launchers.owner import Owner
+from mlpack.launchers.pip_settings import BuildNetwork
 from mlpack.launchers.this_machine import host_network
 from mlpack.process import Completed, stream
 
@@ -118,7 +119,8 @@ class Composed:
         below = self._config()
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{owner.project}-"))  # 0700: it may hold a proxy's password
         (self._scratch / OWNER_FILE).write_text(owner.label, encoding="utf-8")
-        network = host_network(self._deployment.environ)
+        builds = any("build" in service for service in below["services"].values())
+        network = host_network(self._deployment.environ) if builds else BuildNetwork({})
         for line in network.said:
             self._say(line)
         above = self._scratch / "compose.verify.yaml"

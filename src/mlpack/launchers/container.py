@@ -22,8 +22,9 @@ class Container:
         if found is None:
             raise VerifyError(f"container {ident[:12]} is gone", hint="something else removed it: run it again")
         self.container = ident
-        self.name: str = found["Name"].lstrip("/")
-        self.service: str = found["Config"]["Labels"]["com.docker.compose.service"]
+        labels = found["Config"]["Labels"]
+        self.service: str = labels["com.docker.compose.service"]
+        self.name = f"{self.service}-{labels['com.docker.compose.container-number']}"
         self.url = published_url(found)
 
     @property

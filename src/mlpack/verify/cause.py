@@ -53,19 +53,33 @@ def likely_cause(name: str, state: State, oom_kills: int, logs: Sequence[str]) -
         )
     hint = next((hint for mark, hint in HINTS for line in logs if mark in line), None)
     if not state.running:
-        return Cause(f"{name} ended with exit code {state.exit_code}", tail, hint or _exit_hint(state.exit_code))
+        error = last_error(logs)
+        words = f"{name} ended with exit code {state.exit_code}" + (f": {error}" if error else "")
+        return Cause(words, tail, hint or _exit_hint(state.exit_code))
     return Cause("", tail, hint)
 
 
 def quoted(logs: Sequence[str]) -> tuple[str, ...]:
-    """The lines of ``logs`` worth quoting: the last traceback's error with what follows, else the last lines."""
+    """The lines of ``logs`` worth quoting: the last traceback's end, else the last lines."""
     lines = [line.rstrip() for line in logs if line.strip()]
+    error = _error_index(lines)
+    return tuple(lines[-LOG_LINES:] if error is None else lines[max(0, error - 3) : error + 1])
+
+
+def last_error(logs: Sequence[str]) -> str | None:
+    """The line that names the exception of the last traceback: ``ValueError: the weights are corrupt``."""
+    lines = [line.rstrip() for line in logs if line.strip()]
+    error = _error_index(lines)
+    return None if error is None else lines[error].strip()
+
+
+def _error_index(lines: Sequence[str]) -> int | None:
+    """A traceback ends with its first line that is not indented."""
     starts = [index for index, line in enumerate(lines) if "Traceback (most recent call last)" in line]
-    if starts:
-        after = lines[starts[-1] :]
-        error = next((i for i, line in enumerate(after) if i and not line[:1].isspace()), len(after) - 1)
-        return tuple(after[max(0, error - 3) : error + 1])
-    return tuple(lines[-LOG_LINES:])
+    if not starts:
+        return None
+    after = range(starts[-1] + 1, len(lines))
+    return next((index for index in after if not lines[index][:1].isspace()), len(lines) - 1)
 
 
 def _exit_hint(code: int | None) -> str | None:

@@ -6,7 +6,7 @@ from mlpack.units import show_duration
 from mlpack.verify.run import Answer, Run
 
 NAME = "answers"
-NEEDS = ("ready",)
+NEEDS = ("every_worker",)
 
 
 def check(run: Run) -> Answer:

@@ -17,6 +17,8 @@ from mlpack.verify.workers import spent_s, who_answered, who_took_part, worker_p
 NAME = "every_worker"
 NEEDS = ("ready",)
 LEAST_S, MOST_S = 30.0, 300.0
+MISSING_S = 10.0
+"""A worker that is not there may be about to be started again; not for longer than this."""
 SINGLES = 4
 """One-by-one requests per worker, before bursts: an idle kernel tends to wake the same worker again."""
 TWICE = 2
@@ -51,8 +53,10 @@ def _prove(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, name: s
     start_s = time.monotonic()
     requests = singles = bursts = 0
     while not workers.all_proven(planned):
-        if time.monotonic() - start_s > bound_s:
-            return _unproven(run, instance, workers, requests, bound_s)
+        elapsed_s = time.monotonic() - start_s
+        missing = len(workers.living()) < planned
+        if elapsed_s > bound_s or (missing and elapsed_s > MISSING_S):
+            return _unproven(run, instance, workers, requests, elapsed_s)
         if singles < SINGLES * planned:
             singles += 1
             asked = [workers.single(lambda: run.asking().ask(name))]
@@ -114,12 +118,12 @@ class _Workers:
         return asked
 
 
-def _unproven(run: Run, instance: Instance, workers: _Workers, requests: int, bound_s: float) -> Answer:
+def _unproven(run: Run, instance: Instance, workers: _Workers, requests: int, elapsed_s: float) -> Answer:
     planned = run.service(instance).workers.value
     living = workers.living().keys()
     silent = sorted(living - workers.proven)
     cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
-    counts = f"{len(living & workers.proven)} of {planned} workers answered within {show_duration(bound_s)}"
+    counts = f"{len(living & workers.proven)} of {planned} workers answered within {show_duration(elapsed_s)}"
     if len(living) < planned:
         words = f"{instance.name}: only {len(living)} of {planned} workers live; {counts}"
     else:

@@ -13,6 +13,8 @@ from mlpack.verify.run import Answer, Run
 NAME = "ready"
 NEEDS = ("starts",)
 PAUSE_S = 0.1
+ASK_S = 1.0
+"""A worker that loads does not answer, and meanwhile it must be seen whether the service has ended."""
 SAY_EVERY_S = 5.0
 MARGIN_SHARE, MARGIN_S = 0.5, 10.0
 """Waited beyond the start period, to tell "slower than planned" from "never"."""
@@ -77,7 +79,7 @@ def _not_ready(run: Run, instance: Instance) -> str | None:
     health = run.service(instance).health
     assert health is not None
     if health.path is not None and instance.url is not None:
-        return run.asking().not_healthy(instance.url, health.path, float(health.timeout_s.value))
+        return run.asking().not_healthy(instance.url, health.path, min(ASK_S, float(health.timeout_s.value)))
     state = instance.state()
     if state.health is None or state.health == "healthy":
         return None if state.running else state.status

@@ -19,7 +19,7 @@ from mlpack.verify.watch import begin
 NAME = "starts"
 NEEDS = ("builds",)
 SETTLE_S = 1.0
-"""A program that cannot start at all (no such file, wrong processor) ends within this."""
+"""A service without a health check counts as started when it has not ended within this; others are waited for."""
 PATIENCE = 3.0
 """An answer may take this many times the planned bound: verify asks with more at once than is planned for."""
 LEAST_TIMEOUT_S = 10.0
@@ -35,7 +35,7 @@ def check(run: Run) -> Answer:
     )
     run.asker = _asker(run)
     for instance in run.instances:
-        ended = _ended(run, instance)
+        ended = _ended(run, instance) if run.service(instance).health is None else None
         if ended is not None:
             return ended
     names = ", ".join(instance.name for instance in run.instances)

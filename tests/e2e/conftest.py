@@ -1,0 +1,80 @@
+"""Real containers: one small image shared by every fault, made once; each test's project is a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpack.launchers import engine
+from mlpack.lock import Lock
+from mlpack.process import run
+
+IMAGE = "mlpack-e2e-matrix:latest"
+MATRIX = Path(__file__).parent / "matrix"
+COMMAND = ("gunicorn", "--bind", "0.0.0.0:8000", "--worker-tmp-dir", "/dev/shm", "--no-control-socket")
+
+
+@pytest.fixture(scope="session")
+def matrix_image() -> str:
+    """The image whose app misbehaves as MODE says."""
+    run(["docker", "build", "--quiet", "--tag", IMAGE, str(MATRIX)], timeout_s=300)
+    return IMAGE
+
+
+@pytest.fixture
+def project(tmp_path: Path, matrix_image: str) -> Callable[..., Path]:
+    """Makes a project with a hand-written deploy/prod/compose.yaml of one service ``web``."""
+
+    def make(
+        mode: str = "ok", *, workers: int = 2, arguments: tuple[str, ...] = (), memory: str = "128m", **service: Any
+    ) -> Path:
+        folder = tmp_path / "deploy" / "prod"
+        folder.mkdir(parents=True)
+        value = {
+            "name": "hand",
+            "services": {
+                "web": {
+                    "image": matrix_image,
+                    "init": True,
+                    "command": [*COMMAND, "--workers", str(workers), *arguments, "app:app"],
+                    "environment": {"MODE": mode},
+                    "ports": ["127.0.0.1:8000:8000"],
+                    "mem_limit": memory,
+                    "memswap_limit": memory,
+                    "restart": "unless-stopped",
+                    **service,
+                }
+            },
+        }
+        (folder / "compose.yaml").write_text(json.dumps(value), encoding="utf-8")  # JSON is YAML
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def nothing_left() -> Callable[[], tuple[engine.Found, ...]]:
+    """Containers, networks and volumes of this process's runs that still exist."""
+
+    def look() -> tuple[engine.Found, ...]:
+        mine = f"pid={os.getpid()} "
+        return tuple(found for found in engine.labelled(os.environ) if mine in found.label)
+
+    return look
+
+
+@pytest.fixture
+def lock_file(tmp_path: Path) -> Callable[[Lock], Path]:
+    """Writes a lock where a child process reads it."""
+
+    def write(lock: Lock) -> Path:
+        path = tmp_path / "lock.json"
+        path.write_text(lock.to_json(), encoding="utf-8")
+        return path
+
+    return write
