@@ -34,14 +34,15 @@ def estimate_service(
     sized = {
         m: _under(facts, m, _sized(m, spec.models[m], infos[m], runtimes[m], requirements)) for m in service.models
     }
+    imported = {m: _imported(runtime, requirements) for m, runtime in runtimes.items()}
     regions = [
-        *_import_regions(facts, runtimes),
+        *_import_regions(facts, imported),
         *(region for each in sized.values() for region in each.regions),
         imports.kernel_region(max(1, len(sized)) if facts.role == "actors" else 1),
     ]
     widened = [reason for each in sized.values() for reason in each.widened]
     widened += _unlisted(name, service.models, requirements, facts)
-    imported_s = sum(f.import_s for f in imports.in_play(runtimes.values()))
+    imported_s = sum(f.import_s for f in imports.in_play(imported.values()))
     return Footprint(
         service=name,
         source="estimated",
@@ -62,6 +63,12 @@ def _runtime(
             hint="its files must be there once, so that their headers can be read into the lock",
         )
     return runtime_of(model, spec.models[model], infos[model], requirements)
+
+
+def _imported(runtime: RuntimeName, requirements: Sequence[str] | None) -> RuntimeName:
+    """What the app imports to run ``runtime``: a module loaded by torch is often one of transformers' classes."""
+    installed = distributions(requirements or ()).intersection(RUNTIMES["transformers"].FACTS.packages)
+    return "transformers" if runtime == "torch" and installed else runtime
 
 
 def _sized(name: str, model: Model, info: ModelInfo, runtime: RuntimeName, requirements: Sequence[str] | None) -> Sized:

@@ -41,7 +41,7 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
     architecture = info.architecture or Architecture(family="decoder", name="unknown")
     tokens, widened = tokens_of(name, model.max_input, architecture)
     per_token = key_value_bytes_per_token(architecture)
-    exact = per_token is not None
+    exact = per_token is not None and not info.unknown
     if per_token is None:
         per_token = UNKNOWN_CACHE_BYTES_PER_TOKEN
         widened = (

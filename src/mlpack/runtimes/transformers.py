@@ -29,18 +29,19 @@ LOADED_OVERHEAD_BYTES = 8 * MIB
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """Mapped weights as stored: 274 MiB anonymous after load at 110M and 277 at 410M, of 271 after import.
 
-    16-bit weights may be kept (mapped) or cast to 32 bits by the app (copied, 692 MiB at 110M): planned as cast.
+    16-bit weights may be kept (mapped) or cast to 32 bits by the app (copied, 692 MiB at 110M): planned as cast, with
+    the part of the file that a kept mapping would surely use.
     """
     needs = activations.of_request(name, model, info)
     widened: tuple[str, ...] = (times.WIDE_TIMES,)
     cast = stored_narrow(info)
-    stored = info.weights_bytes
+    mapped = _touched_bytes(info) if cast else info.weights_bytes
     found = [
         regions.weights(
             name,
             "mapped",
-            stored,
-            lower=0 if cast else _touched_bytes(info),
+            mapped,
+            lower=_touched_bytes(info),
             because="transformers 5 maps the file: evictable, shared by all workers",
         ),
         regions.region(
