@@ -400,8 +400,7 @@ class History:
         deployment = self.deployment
         promised = deployment.exit_code(deployment.check)
         before, stamps = deployment.files(), deployment.stamps()
-        if force:
-            self.mine = {path: data for path, data in self.mine.items() if path == "notes.txt"}
+        owned = set() if promised == 2 else self.locked()
         try:
             changes = deployment.render(force=force, reprobe=reprobe)
         except LockError:
@@ -414,12 +413,19 @@ class History:
             assert deployment.files() == before
             assert self.mine or self.lock_lost, "refused although nobody edited"
             return
-        if not reprobe:
+        if force:  # gives up edits of what is rendered or was, and of nothing else
+            owned |= self.locked()
+            self.mine = {path: data for path, data in self.mine.items() if path not in owned}
+        elif not reprobe:
             assert changes.nothing == (promised == 0)
         if changes.nothing:
             assert deployment.stamps() == stamps
         assert not disk.staging_folders(deployment.out)
         self.settled()
+
+    def locked(self) -> set[str]:
+        lock = read_lock(self.deployment.out)
+        return set(lock.files) if lock else set()
 
     def settled(self) -> None:
         """Right after a render: --check holds, rendering again writes nothing, a fresh folder gets the same bytes."""
