@@ -53,7 +53,9 @@ def check(
         code=1,
         reasons=tuple(reasons) or (f"{LOCK_NAME} is out of date",),
         diff=diff(changes, artifacts, disk),
-        mend=f"{command} --diff shows what --force would overwrite" if changes.refused else command,
+        mend=f"{command} --force  # once the edits are in mlpack.yaml or an override file"
+        if changes.refused
+        else command,
     )
 
 
