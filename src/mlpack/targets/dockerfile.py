@@ -12,8 +12,8 @@ from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
 from mlpack.targets.images import Image, base_image, extra_index, images, requirement_files
 
 VENV = "/opt/venv"
-STOP_SIGNALS = {"gunicorn": "SIGTERM", "uvicorn": "SIGTERM", "celery": "SIGTERM"}
-"""What each server takes for a graceful end; SIGTERM for all, as gunicorn's SIGQUIT and SIGINT cut requests off."""
+STOP_SIGNAL = "SIGTERM"
+"""A graceful end for gunicorn and uvicorn alike (gunicorn's SIGQUIT and SIGINT cut requests off)."""
 NEVER_COPIED = (
     *(".git", ".github", ".gitignore", ".venv", "venv", ".tox", ".nox", "node_modules", ".idea", ".vscode", ".ci"),
     *("tests", "deploy", "mlpack.yaml", "footprint.json", "Dockerfile", ".dockerignore", ".env", "secrets"),
@@ -70,7 +70,7 @@ def dockerfile_view(plan: Plan, image: Image, requirements: Requirements) -> dic
         "user": f"{APP_UID}:{APP_UID}",
         "mount_points": mount_points(plan, image),
         "ports": tuple(sorted({port for name in image.services if (port := plan.services[name].port)})),
-        "stop_signal": STOP_SIGNALS.get(server, "SIGTERM"),
+        "stop_signal": STOP_SIGNAL,
         "argv": SERVERS[server].argv(plan, first),
     }
 
