@@ -43,7 +43,9 @@ CASES: dict[str, tuple[str, list[str]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_message_says_what_and_nothing_is_left(case: str, subject: Callable[..., Subject], tmp_path: Path) -> None:
     text, words = CASES[case]
-    deadlines = Deadlines(load_s=2, request_s=1) if "hangs" in case else Deadlines()
+    deadlines = {"import hangs": Deadlines(load_s=2), "the request hangs": Deadlines(request_s=1)}.get(
+        case, Deadlines()
+    )
     with pytest.raises(MlpackError) as caught:
         measure(subject(text), deadlines=deadlines)
     for word in words:

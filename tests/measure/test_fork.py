@@ -35,10 +35,10 @@ def app(environ, start_response):
     if os.getpid() != loaded_in:
         threading.Event().wait()  # as a thread pool that did not survive the fork
 {ANSWER}"""
-    result = measure(subject(text), prove_fork=True, deadlines=Deadlines(request_s=1))
+    result = measure(subject(text), prove_fork=True, deadlines=Deadlines(request_s=2))
     assert not result.footprint.fork_proven
     assert result.footprint.unshared_bytes is None
-    assert any("2 of 2 forked processes did not answer within 1 s" in note for note in result.notes)
+    assert any("2 of 2 forked processes did not answer within 2 s" in note for note in result.notes)
 
 
 def test_a_crash_after_the_fork_is_a_no(subject: Callable[..., Subject]) -> None:

@@ -11,9 +11,10 @@ from mlpack.measure.request import RawRequest
 
 ROUNDS = 5
 """Rounds of concurrent requests: the first fills caches and arenas, the peak settles in the next ones."""
-SERVER_MODULES: dict[str, tuple[str, ...]] = {
-    "gunicorn": ("gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
-    "uvicorn": ("uvicorn.main", "uvicorn.protocols.http.auto", "uvicorn.loops.auto", "uvicorn.lifespan.on"),
+SERVER_MODULES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("gunicorn", "wsgi"): ("gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
+    ("gunicorn", "asgi"): ("gunicorn.app.wsgiapp", "gunicorn.workers.gasgi"),
+    ("uvicorn", "asgi"): ("uvicorn.main", "uvicorn.protocols.http.auto", "uvicorn.loops.auto", "uvicorn.lifespan.on"),
 }
 """What a worker of the server holds beside the app; imported where installed, so that it is counted."""
 
@@ -57,7 +58,7 @@ def child_task(subject: Subject, folder: Path, concurrency: int) -> dict[str, An
     return {
         "app": subject.app,
         "interface": subject.interface,
-        "libraries": [*SERVER_MODULES.get(subject.server, ()), *subject.libraries],
+        "libraries": [*SERVER_MODULES.get((subject.server, subject.interface or "wsgi"), ()), *subject.libraries],
         "concurrency": concurrency,
         "rounds": ROUNDS,
         "fork": 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,13 +10,15 @@ from typing import NamedTuple
 from mlpack.errors import MlpackError
 from mlpack.meter import smaps
 from mlpack.meter.cgroup import CgroupDirs, read_counters
-from mlpack.meter.snapshot import all_pids, read_process, snapshot
+from mlpack.meter.snapshot import all_pids, snapshot
 from mlpack.meter.totals import totals
 
 KERNEL_STACK_BYTES = 16 * 1024
 """Per thread on x86-64 and arm64 (THREAD_SIZE)."""
 KERNEL_TASK_BYTES = 24 * 1024
 """task_struct, signal and file tables, sockets and the like per thread; measured 14-22 KiB, Linux 6.18."""
+
+SHARED_EVERY_S = 0.25
 
 
 class Quick(NamedTuple):
@@ -46,18 +49,26 @@ def cgroup_source(dirs: CgroupDirs) -> QuickSource:
 
 
 def process_source(proc: Path, pids: Pids) -> QuickSource:
-    """The same from /proc alone. One process costs a look at its status; several share pages after a fork, so that
-    their page tables are walked (smaps_rollup). Kernel memory is page tables, stacks and tasks: a lower bound."""
+    """The same from /proc alone. Kernel memory is page tables, stacks and tasks: a lower bound.
+
+    The cheap status of each process counts pages shared after a fork in each. How much that is, only a walk of the
+    page tables tells (smaps_rollup); it is done when processes came or went, and every ``SHARED_EVERY_S``.
+    """
+    known: tuple[int, ...] = ()
+    looked_s = shared_bytes = 0.0
 
     def read() -> Quick | None:
+        nonlocal known, looked_s, shared_bytes
         statuses = {pid: status for pid in pids() if (status := _status(proc, pid)) is not None}
         if not statuses:
             return None
-        anonymous = sum(status.anonymous_bytes for status in statuses.values())
+        now_s = time.monotonic()
+        if tuple(statuses) != known or now_s > looked_s + SHARED_EVERY_S:
+            known, looked_s = tuple(statuses), now_s
+            shared_bytes = sum(_counted_elsewhere(proc, pid) for pid in known) if len(known) > 1 else 0
+        anonymous = sum(status.anonymous_bytes for status in statuses.values()) - int(shared_bytes)
         shm = max(status.shm_bytes for status in statuses.values())
-        if len(statuses) > 1:
-            anonymous = sum(_share(proc, pid, status) for pid, status in statuses.items())
-        return Quick(anonymous, sum(kernel_bytes(status) for status in statuses.values()), shm)
+        return Quick(max(0, anonymous), sum(kernel_bytes(status) for status in statuses.values()), shm)
 
     return read
 
@@ -96,10 +107,11 @@ def _status(proc: Path, pid: int) -> smaps.Status | None:
         return None
 
 
-def _share(proc: Path, pid: int, status: smaps.Status) -> int:
+def _counted_elsewhere(proc: Path, pid: int) -> int:
+    """Anonymous bytes of ``pid`` that belong to the share of other processes."""
     try:
         rollup = smaps.parse_rollup((proc / str(pid) / "smaps_rollup").read_text())
     except (OSError, KeyError):
-        reading = read_process(proc, pid)  # no rollup on this kernel, or it has just ended
-        return reading.anonymous_bytes if reading else 0
-    return status.anonymous_bytes if rollup.pss_anonymous_bytes is None else rollup.pss_anonymous_bytes
+        return 0  # no rollup on this kernel, or it has just ended
+    share = rollup.pss_anonymous_bytes
+    return 0 if share is None else rollup.anonymous_bytes - share
