@@ -1,4 +1,8 @@
-"""Thread variables of libraries beside the runtime, found by a project's requirements: OMP_NUM_THREADS reaches none."""
+"""Thread variables of libraries beside the runtime, found by a project's requirements: OMP_NUM_THREADS reaches none.
+
+Each variable was seen to change what its library reports (OpenCV 5.0, SimpleITK 2.5, Numba 0.68, NumExpr 2.14,
+joblib 1.6, Polars 2.1) or how many threads it starts (tokenizers 0.23).
+"""
 
 from __future__ import annotations
 

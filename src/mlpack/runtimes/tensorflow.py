@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlpack.model import ModelInfo
-from mlpack.plan import Decided
+from mlpack.plan import Decided, DecidedStr
 from mlpack.runtimes import activations, regions, times
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
@@ -62,7 +62,7 @@ def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:
     """TensorFlow's two pools; by default both follow the CPU affinity and ignore a CPU quota (docs/facts.md)."""
     return {
         "TF_NUM_INTRAOP_THREADS": decided_threads(threads, "TensorFlow's pool within one operation"),
-        "TF_NUM_INTEROP_THREADS": Decided(
+        "TF_NUM_INTEROP_THREADS": DecidedStr(
             value="1", source="default", because="operations run one after another; their own pool has the threads"
         ),
         "OMP_NUM_THREADS": decided_threads(threads, "libraries beside TensorFlow that use OpenMP"),

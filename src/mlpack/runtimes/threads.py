@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlpack.plan import Decided
+from mlpack.plan import Decided, DecidedStr
 
 OPENMP_VARIABLES = {  # each proven to take effect in tests/e2e/test_threads.py
     "OMP_NUM_THREADS": "OpenMP teams (torch, scikit-learn, LightGBM)",
@@ -13,7 +13,7 @@ OPENMP_VARIABLES = {  # each proven to take effect in tests/e2e/test_threads.py
 
 def decided_threads(threads: int, why: str) -> Decided[str]:
     """The value ``threads`` for one variable, as the planner decided it."""
-    return Decided(value=str(threads), source="calculated", because=f"{threads} threads per worker: {why}")
+    return DecidedStr(value=str(threads), source="calculated", because=f"{threads} threads per worker: {why}")
 
 
 def openmp_environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:
@@ -25,7 +25,7 @@ def openmp_environment(threads: int, *, shared_cores: bool) -> dict[str, Decided
     """
     variables = {name: decided_threads(threads, why) for name, why in OPENMP_VARIABLES.items()}
     if shared_cores:
-        variables["OMP_WAIT_POLICY"] = Decided(
+        variables["OMP_WAIT_POLICY"] = DecidedStr(
             value="PASSIVE", source="default", because="several processes share the cores; spinning threads starve them"
         )
     return variables

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlpack.model import ModelInfo
-from mlpack.plan import Decided
+from mlpack.plan import Decided, DecidedStr
 from mlpack.runtimes import activations, regions, times
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
@@ -90,7 +90,7 @@ def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:
     """torch's variables, and no threads of the tokenizer: they do not survive a fork (docs/facts.md)."""
     return {
         **openmp_environment(threads, shared_cores=shared_cores),
-        "TOKENIZERS_PARALLELISM": Decided(
+        "TOKENIZERS_PARALLELISM": DecidedStr(
             value="false", source="default", because="the tokenizer's threads deadlock in a forked worker"
         ),
     }
