@@ -12,6 +12,7 @@ from tests.verify import hand
 from mlpack.launchers.engine import Found
 from mlpack.plan import ServicePlan
 from mlpack.report import CheckResult, VerifyReport
+from mlpack.spec import Verify
 from mlpack.units import MIB
 from mlpack.verify import verify
 
@@ -98,7 +99,7 @@ def test_a_worker_that_hangs_is_counted(project: Project, monkeypatch: pytest.Mo
 
 def test_a_worker_that_is_missing_is_counted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlpack.verify.checks.every_worker.MISSING_S", 1.0)
-    report = ask(project(workers=1), plan_of(), verify=hand.Verify(requests=4))
+    report = ask(project(workers=1), plan_of(), verify=Verify(requests=4))
     assert "1 of 2 workers" in text(check(report, "every_worker")) or "only 1 of 2" in text(
         check(report, "every_worker")
     )

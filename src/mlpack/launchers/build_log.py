@@ -93,6 +93,20 @@ def explain(output: str) -> BuildFailure:
     return BuildFailure(titles.get(failed, f"step {failed}"), tuple((said[failed] + end)[-TAIL_LINES:]))
 
 
+def worth_showing(line: str) -> str | None:
+    """What a reader who waits wants to see of a line of the build: steps, what programs say, errors; else None."""
+    match = _STEP.match(line)
+    if match is None:
+        return line.strip() or None
+    text = match.group(2)
+    if text.startswith("[") and not text.endswith(("load metadata", "load build context")) and "internal]" not in text:
+        return text
+    if text.startswith("ERROR"):
+        return text
+    said = _TIMED.sub("", text).strip() if _TIMED.match(text) else ""
+    return f"  {said}" if said else None
+
+
 def error_of(output: str) -> MlpackError:
     """The exception for a build that ended with ``output``."""
     failure = explain(output)

@@ -12,7 +12,7 @@ from typing import Any
 from mlpack.errors import MlpackError, TransientError, VerifyError
 from mlpack.launchers import engine
 from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say
-from mlpack.launchers.build_log import error_of
+from mlpack.launchers.build_log import error_of, worth_showing
 from mlpack.launchers.container import Container
 from mlpack.launchers.image_files import image_folders
 from mlpack.launchers.leftovers import OWNER_FILE, sweep_engine, sweep_folders
@@ -74,7 +74,8 @@ class Composed:
         built = [name for name, service in config["services"].items() if "build" in service]
         if built:
             self._say("building " + ", ".join(built))
-            done = self._compose(("--progress", "plain", "build"), timeout_s=BUILD_S)
+            build = self._argv(("--progress", "plain", "build"))
+            done = stream(build, self._say_build, env=self._deployment.environ, timeout_s=BUILD_S)
             if done.code != 0:
                 raise error_of(done.stdout)
         images = sorted({config["services"][name]["image"] for name in built if "image" in config["services"][name]})
@@ -162,6 +163,11 @@ class Composed:
 
     def _compose(self, words: Sequence[str], *, timeout_s: float) -> Completed:
         return stream(self._argv(words), self._say, env=self._deployment.environ, timeout_s=timeout_s)
+
+    def _say_build(self, line: str) -> None:
+        shown = worth_showing(line)
+        if shown is not None:
+            self._say(shown)
 
     def _argv(self, words: Sequence[str]) -> tuple[str, ...]:
         files = [word for file in self._files for word in ("--file", str(file))]

@@ -57,7 +57,8 @@ def build_network(environ: Mapping[str, str], config: Mapping[str, str], is_fold
             said.append(f"pip's {setting} {address} is on this machine's disk: the build cannot see it")
         if reachable:
             args[argument] = " ".join(reachable)
-            said.append(f"the build uses this machine's {setting}: {' '.join(map(without_password, reachable))}")
+            shown = " ".join(map(without_password, reachable))
+            said.append(f"the build uses this machine's {setting}, not the rendered one: {shown}")
     links = environ.get("PIP_FIND_LINKS", config.get("find-links", "")).split()
     folders = [link for link in links if is_folder.get(link)]
     if folders:

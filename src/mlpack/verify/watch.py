@@ -35,6 +35,7 @@ class Watch:
     """The counters are the service's alone; else refaults and kills are not known."""
     before_load: Counters | None = None
     after_load: Counters | None = None
+    mapped_after_load: int = 0
     last: Counters | None = None
     """The latest counters: they outlive the group."""
 
@@ -61,6 +62,24 @@ class Watch:
         if first is None or last is None or first.refault_bytes is None or last.refault_bytes is None:
             return None
         return last.refault_bytes - first.refault_bytes
+
+    def uncharged_bytes(self) -> int | None:
+        """Mapped file bytes that were not charged to this service, because another cached them first; None: unknown.
+
+        A limit that held while they were elsewhere may not hold after a reboot. As of the load's end.
+        """
+        if self.after_load is None or not self.own_group:
+            return None
+        return max(0, self.mapped_after_load - self.after_load.file_mapped_bytes)
+
+    def mark_load_start(self) -> None:
+        """Note the counters before the load."""
+        self.before_load = self.counters()
+
+    def mark_load_end(self) -> None:
+        """Note the counters after the load."""
+        self.after_load = self.counters()
+        self.mapped_after_load = self.sampler.samples[-1].mapped_bytes if self.sampler.samples else 0
 
     def measurement(self, service: ServicePlan, requests: int) -> ServiceMeasurement:
         """All of it, for the report. ``requests``: how many were sent during the load."""

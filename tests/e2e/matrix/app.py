@@ -1,17 +1,21 @@
 """A tiny service that misbehaves as MODE says: one image for every fault that verify must find."""
 
+from __future__ import annotations
+
 import json
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 MODE = os.environ.get("MODE", "ok")
 SPIN_S = 0.004
 started = time.monotonic()
-held = []
+held: list[bytes] = []
 
 
-def my_number():
+def my_number() -> int:
     """1 for the first worker that asks, 2 for the second, ...: a lock file each, as workers share no memory."""
     number = 1
     while True:
@@ -31,13 +35,13 @@ if MODE == "one-hung" and number == 2:
     threading.Event().wait()
 
 
-def answer(start_response, status, value):
+def answer(start_response: Callable[..., Any], status: str, value: object) -> Iterable[bytes]:
     body = json.dumps(value).encode()
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
 
 
-def predict(x):
+def predict(x: int) -> int:
     until = time.perf_counter() + SPIN_S
     while time.perf_counter() < until:
         pass
@@ -50,7 +54,7 @@ def predict(x):
     return 2 * x
 
 
-def app(environ, start_response):
+def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     if environ["PATH_INFO"] == "/health":
         ready = MODE != "never"
         return answer(start_response, "200 OK" if ready else "503 Service Unavailable", {"ready": ready})

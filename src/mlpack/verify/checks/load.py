@@ -40,11 +40,11 @@ def check(run: Run) -> Answer:
             run.say(f"load: {done} of {count} answered")
 
     for watch in run.watches:
-        watch.before_load = watch.counters()
+        watch.mark_load_start()
     run.load = run.asking().load(names, count, concurrency, DEADLINE_S + SLOWER * count * alone_s, saw)
     run.load_requests = count
     for watch in run.watches:
-        watch.after_load = watch.counters()
+        watch.mark_load_end()
     return _judge(run, tuple(wrong))
 
 

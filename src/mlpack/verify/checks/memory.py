@@ -14,6 +14,8 @@ MEASURED_BAND = (0.85, 1.15)
 """Peak need over prediction, where the footprint was measured."""
 ESTIMATE_OVER = 1.15
 """An estimate may be too high (down to the surely needed lower bound), but no more than this too low."""
+UNCHARGED_SHARE = 0.02
+"""Of the limit: mapped pages that others paid for. Other containers of the same base image share its libraries."""
 REFAULT_SHARE = 0.01
 """Of the mapped bytes, read back from disk per request: more is thrashing (docs/memory.md)."""
 
@@ -33,10 +35,9 @@ def check(run: Run) -> Answer:
         else:
             _judge_band(watch, measured, service, evidence, wrong)
             _judge_refault(watch, measured, evidence, wrong, unproven)
+            _judge_cache(run, watch, measured, evidence, unproven)
         if not watch.own_group or not run.limited(watch.instance):
             unproven.append(f"{watch.instance.name}: nothing limits it here, so the limit itself is not tried")
-    if run.cache_warm is not None:
-        unproven.append(f"cache warm, limit not proven: {run.cache_warm}")
     if wrong:
         hint = "measure and render again: `mlpack estimate --measure`, then `mlpack render`"
         return Answer("failed", wrong[0], (*wrong[1:], *evidence, *unproven), hint)
@@ -81,6 +82,21 @@ def _judge_band(
     share = measured.peak_need_bytes / measured.predicted_bytes if measured.predicted_bytes else 0.0
     line = f"{watch.instance.name}: {share:.2f} of the prediction, allowed: {words}"
     (evidence if low <= measured.peak_need_bytes <= high else wrong).append(line)
+
+
+def _judge_cache(
+    run: Run, watch: Watch, measured: ServiceMeasurement, evidence: list[str], unproven: list[str]
+) -> None:
+    """A limit is proven only if the pages the service maps were charged to it, not to whoever cached them first."""
+    uncharged = watch.uncharged_bytes()
+    if uncharged is None:
+        return
+    line = f"{watch.instance.name}: {show_mib(uncharged)} of its mapped files were cached by others, and not charged"
+    if uncharged > UNCHARGED_SHARE * measured.limit_bytes:
+        why = f" ({run.cache_warm})" if run.cache_warm else ""
+        unproven.append(f"{line}: cache warm, limit not proven{why}")
+    else:
+        evidence.append(line)
 
 
 def _judge_refault(

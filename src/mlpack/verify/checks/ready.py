@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import psutil
+
 from mlpack.launchers.base import Instance
 from mlpack.units import show_duration
 from mlpack.verify.asking import largest
@@ -15,9 +17,13 @@ NEEDS = ("starts",)
 PAUSE_S = 0.1
 ASK_S = 1.0
 """A worker that loads does not answer, and meanwhile it must be seen whether the service has ended."""
+LOOK_EVERY_S = 1.0
+"""How often the engine is asked about the container: each question is a process of its own."""
 SAY_EVERY_S = 5.0
-MARGIN_SHARE, MARGIN_S = 0.5, 10.0
+MARGIN_SHARE, MARGIN_S = 1.0, 10.0
 """Waited beyond the start period, to tell "slower than planned" from "never"."""
+BUSY = 1.5
+"""Processes that want to run per core, beyond which other work explains a slow start."""
 
 
 def check(run: Run) -> Answer:
@@ -41,7 +47,7 @@ def check(run: Run) -> Answer:
             return wrong
     if late:
         hint = "measure the load time (`mlpack estimate --measure`): an orchestrator would call it unhealthy"
-        return Answer("failed", "; ".join(late), tuple(evidence), hint)
+        return Answer("failed", "; ".join(late), (*evidence, *_busy()), hint)
     if not evidence:
         return Answer(
             "not_proven", "no service has a health check", hint="give the app a health route: health: /health"
@@ -51,24 +57,24 @@ def check(run: Run) -> Answer:
 
 def _wait(run: Run, instance: Instance, deadline_s: float) -> float | Answer:
     """Seconds from start to the first 200, or the failure."""
-    last, said_s = "", 0.0
+    last, said_s, looked_s = "", 0.0, 0.0
     while True:
         reason = _not_ready(run, instance)
         elapsed_s = time.monotonic() - run.started_s
         if reason is None:
             return elapsed_s
-        state = instance.state()
-        kills = sum(watch.oom_kills() for watch in run.watches if watch.instance is instance)
-        if not state.running or kills:
+        if elapsed_s - looked_s > LOOK_EVERY_S or elapsed_s > deadline_s:
+            looked_s = elapsed_s
+            state, kills = instance.state(), sum(w.oom_kills() for w in run.watches if w.instance is instance)
             cause = likely_cause(instance.name, state, kills, instance.logs())
-            return Answer("failed", cause.words, (*cause.evidence, f"health said last: {reason}"), cause.hint)
+            if not state.running or kills:
+                return Answer("failed", cause.words, (*cause.evidence, f"health said last: {reason}"), cause.hint)
         if elapsed_s > deadline_s:
-            cause = likely_cause(instance.name, state, kills, instance.logs())
             words = f"{instance.name} was not ready within {show_duration(deadline_s)}; health said last: {reason}"
             hint = (
                 cause.hint or "does the health route answer 200 once the models are loaded? The log says how far it got"
             )
-            return Answer("failed", words, cause.evidence, hint)
+            return Answer("failed", words, (*cause.evidence, *_busy()), hint)
         if reason != last or elapsed_s - said_s > SAY_EVERY_S:
             run.say(f"{instance.name} after {elapsed_s:.0f} s: {reason}")
             last, said_s = reason, elapsed_s
@@ -84,6 +90,14 @@ def _not_ready(run: Run, instance: Instance) -> str | None:
     if state.health is None or state.health == "healthy":
         return None if state.running else state.status
     return f"the engine's health check: {state.health}"
+
+
+def _busy() -> tuple[str, ...]:
+    """A line where this machine is so busy with other work that times mean little."""
+    runnable, cores = psutil.getloadavg()[0], psutil.cpu_count() or 1
+    if runnable < BUSY * cores:
+        return ()
+    return (f"this machine is busy: {runnable:.1f} processes want its {cores} cores (load average of the last minute)",)
 
 
 def _first_inference(run: Run, instance: Instance) -> Answer | None:
