@@ -23,6 +23,13 @@ class Decided(Noun, Generic[T]):
     because: str
 
 
+DecidedInt = Decided[int]
+DecidedFloat = Decided[float]
+DecidedBool = Decided[bool]
+DecidedStr = Decided[str]
+"""The kinds that occur. ``Decided[int](...)`` looks the class up at every call, twice the cost of making the value."""
+
+
 class Term(Noun):
     """One row of a memory sum: ``count`` times ``each_bytes``."""
 

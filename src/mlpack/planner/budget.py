@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlpack.errors import DoesNotFit
 from mlpack.host import HostFacts
 from mlpack.plan import Decided, Source
+from mlpack.planner.decide import real, whole
 from mlpack.planner.subject import Origin, Subject
 from mlpack.report import Finding
 from mlpack.spec import Budget, Spec
@@ -52,7 +53,7 @@ def household(host: HostFacts, spec: Spec, origins: Mapping[str, Origin], *, con
             hint="plan for a machine with more memory",
         )
     if budget.memory_bytes is not None:
-        usable = Decided[int](
+        usable = whole(
             value=min(budget.memory_bytes, most),
             source=origins.get("budget.memory_bytes", "user"),
             because=f"budget.memory, at most {show_bytes(total.value)} less {show_bytes(kept)} kept back",
@@ -60,7 +61,7 @@ def household(host: HostFacts, spec: Spec, origins: Mapping[str, Origin], *, con
         if budget.memory_bytes > most:
             findings.append(_beyond("memory", show_bytes(budget.memory_bytes), show_bytes(most)))
     else:
-        usable = Decided[int](
+        usable = whole(
             value=min(int(total.value * share), most), source=_share_source(budget, origins), because=_why(share, kept)
         )
     if budget.cpus is not None:
@@ -68,7 +69,7 @@ def household(host: HostFacts, spec: Spec, origins: Mapping[str, Origin], *, con
             findings.append(_beyond("cpus", f"{budget.cpus:g} cores", f"{cores.value:g} cores"))
         else:
             source = origins.get("budget.cpus", "user")
-            cores = Decided(value=budget.cpus, source=source, because="budget.cpus")
+            cores = real(value=budget.cpus, source=source, because="budget.cpus")
     absolute = budget.memory_bytes is not None
     return Household(total, usable, cores, None if absolute else share, kept, tuple(findings))
 
@@ -96,13 +97,13 @@ def decided_cpus(subject: Subject, workers: int, cores: float) -> Decided[float]
                 where=f"services.{subject.name}.cpus",
                 hint=f"set it to {cores:g} or less, or plan for a machine with more cores",
             )
-        return Decided(value=subject.service.cpus, source=subject.said("cpus"), because="set in the spec")
+        return real(value=subject.service.cpus, source=subject.said("cpus"), because="set in the spec")
     if subject.computes:
         because = f"its share of {cores:g} cores; threads are set to fill it"
-        return Decided(value=subject.cores, source="calculated", because=because)
+        return real(value=subject.cores, source="calculated", because=because)
     cap = CPU_CAPS.get(subject.facts.role, float(workers))
     because = "a cap on a program that mostly waits, not a reservation"
-    return Decided(value=min(cap, cores), source="default", because=because)
+    return real(value=min(cap, cores), source="default", because=because)
 
 
 def water_fill(available: int, wants: Sequence[int]) -> tuple[int, ...]:
@@ -122,17 +123,17 @@ def _total(host: HostFacts, *, containers: bool) -> Decided[int]:
     engine = host.engine
     if containers and engine is not None and (engine.virtual_machine or engine.memory_bytes < host.memory_bytes):
         where = "the engine's virtual machine, not the host" if engine.virtual_machine else "what the engine reports"
-        return Decided(value=engine.memory_bytes, source="probed", because=where)
+        return whole(value=engine.memory_bytes, source="probed", because=where)
     limited = host.memory_bytes < host.memory.total_bytes
-    return Decided(value=host.memory_bytes, source="probed", because="cgroup limit" if limited else "RAM of the host")
+    return whole(value=host.memory_bytes, source="probed", because="cgroup limit" if limited else "RAM of the host")
 
 
 def _cores(host: HostFacts, *, containers: bool) -> Decided[float]:
     engine = host.engine
     if containers and engine is not None and (engine.virtual_machine or engine.cores < host.cores):
         where = "the engine's virtual machine" if engine.virtual_machine else "what the engine reports"
-        return Decided(value=float(engine.cores), source="probed", because=where)
-    return Decided(value=host.cores, source="probed", because="min(affinity, cgroup quota)")
+        return real(value=float(engine.cores), source="probed", because=where)
+    return real(value=host.cores, source="probed", because="min(affinity, cgroup quota)")
 
 
 def _share_source(budget: Budget, origins: Mapping[str, Origin]) -> Source:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mlpack.errors import DoesNotFit, SpecError
 from mlpack.plan import Decided
+from mlpack.planner.decide import truth, whole
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.threads import fits_cores, most_threads, teams
 from mlpack.spec import Load
@@ -108,20 +109,20 @@ def decided_workers(subject: Subject, choice: Choice, ways: tuple[int, int], obj
     if user is not None:
         return user
     if not subject.can_have_workers:
-        return Decided(value=1, source="default", because=f"{subject.facts.name} is one program")
+        return whole(value=1, source="default", because=f"{subject.facts.name} is one program")
     if subject.reload and subject.facts.reload_needs_one_worker:
         because = f"settings.reload: {subject.facts.name} watches files with one worker only"
-        return Decided(value=1, source="calculated", because=because)
+        return whole(value=1, source="calculated", because=because)
     if not subject.computes:
         because = f"runs no model: {PLAIN_WORKERS} workers, not more than cores"
-        return Decided(value=choice.workers, source="default", because=because)
+        return whole(value=choice.workers, source="default", because=because)
     best = {"throughput": "requests/s", "latency": "time per request", "memory": "memory"}[objective]
     aim = f"smallest within 5 % of the best {best}" if objective != "memory" else "smallest"
     because = (
         f"{aim} on {subject.cores:g} cores ({ways[0]} of {ways[1]} ways fit into memory): "
         f"{choice.workers} x {choice.threads} threads is {rate(subject, choice):.3g}x one worker with one thread"
     )
-    return Decided(value=choice.workers, source="calculated", because=because)
+    return whole(value=choice.workers, source="calculated", because=because)
 
 
 def decided_concurrency(subject: Subject, choice: Choice) -> Decided[int]:
@@ -131,19 +132,19 @@ def decided_concurrency(subject: Subject, choice: Choice) -> Decided[int]:
         return user
     if subject.admission.adjustable and subject.computes:
         because = "a model computes with all its threads: a second request at once costs memory and wins nothing"
-        return Decided(value=choice.concurrency, source="calculated", because=because)
+        return whole(value=choice.concurrency, source="calculated", because=because)
     by = subject.admission.enforced_by
     because = "nothing bounds it: what the server takes by itself" if by == "nothing" else f"bounded by: {by}"
-    return Decided(value=choice.concurrency, source="default", because=because)
+    return whole(value=choice.concurrency, source="default", because=because)
 
 
 def decided_preload(subject: Subject, choice: Choice) -> Decided[bool]:
     """Whether models are loaded before the fork, as a decision."""
     if subject.service.preload is not None:
-        return Decided(value=choice.preload, source=subject.said("preload"), because="set in the spec")
+        return truth(value=choice.preload, source=subject.said("preload"), because="set in the spec")
     blocked = preload_blocked(subject)
     because = blocked or ("one worker shares with nobody" if choice.workers == 1 else "forked workers answered")
-    return Decided(value=choice.preload, source="calculated", because=because)
+    return truth(value=choice.preload, source="calculated", because=because)
 
 
 def preload_blocked(subject: Subject) -> str | None:

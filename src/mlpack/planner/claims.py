@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlpack.plan import Decided
 from mlpack.planner.budget import Household, water_fill
 from mlpack.planner.capacity import candidates, pick
+from mlpack.planner.decide import whole
 from mlpack.planner.memory import Need, need
 from mlpack.planner.refusal import must_bytes, refuse_household, refuse_limit
 from mlpack.planner.subject import Choice, Subject
@@ -117,21 +118,19 @@ def _settle_one(claim: Claim, given: int, spec: Spec) -> Settled:
 def _limit(subject: Subject, sum_: Need) -> Decided[int]:
     if subject.service.memory_bytes is not None:
         because = f"set in the spec; {show_mib(sum_.limit)} would do"
-        return Decided(value=subject.service.memory_bytes, source=subject.said("memory_bytes"), because=because)
+        return whole(value=subject.service.memory_bytes, source=subject.said("memory_bytes"), because=because)
     because = (
         f"1.05 x max({show_mib(sum_.load)} loading, {show_mib(sum_.serve)} serving)"
         f" + 0.10 x {show_mib(sum_.mapped)} mapped, in whole MiB"
     )
-    return Decided(
-        value=sum_.limit, source="default" if subject.packaged else subject.footprint.source, because=because
-    )
+    return whole(value=sum_.limit, source="default" if subject.packaged else subject.footprint.source, because=because)
 
 
 def _clipped(subject: Subject, sum_: Need, available: int) -> Decided[int]:
     if subject.service.memory_bytes is not None:
-        return Decided(value=available, source=subject.said("memory_bytes"), because="set in the spec")
+        return whole(value=available, source=subject.said("memory_bytes"), because="set in the spec")
     because = f"all that is left; the estimate asks for {show_mib(sum_.limit)}, at least {show_mib(sum_.lower)}"
-    return Decided(value=available, source="calculated", because=because)
+    return whole(value=available, source="calculated", because=because)
 
 
 def _may_not_fit(subject: Subject, sum_: Need, available: int) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
-from mlpack.plan import Decided, HealthPlan
+from mlpack.plan import HealthPlan
+from mlpack.planner.decide import whole
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.timeouts import load_bound_s
 from mlpack.units import show_duration
@@ -34,20 +35,20 @@ def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPla
     )
     return HealthPlan(
         path=path,
-        start_period_s=Decided(
+        start_period_s=whole(
             value=period,
             source="calculated",
             because=f"{choice.workers} loading at once on {subject.cores:g} cores take at most {show_duration(load)}"
             + ("; an estimate, wide on purpose: `mlpack estimate --measure` narrows it" if wide else ""),
         ),
-        interval_s=Decided(value=INTERVAL_S, source="default", because="a check costs a process"),
-        start_interval_s=Decided(
+        interval_s=whole(value=INTERVAL_S, source="default", because="a check costs a process"),
+        start_interval_s=whole(
             value=max(1, min(5, period // 10)), source="calculated", because="ready is seen soon after it is true"
         ),
-        timeout_s=Decided(
+        timeout_s=whole(
             value=timeout,
             source="calculated" if subject.computes else "default",
             because="busy workers answer late" if subject.computes else "answers at once",
         ),
-        retries=Decided(value=RETRIES, source="default", because="one slow answer is not an outage"),
+        retries=whole(value=RETRIES, source="default", because="one slow answer is not an outage"),
     )

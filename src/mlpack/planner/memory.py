@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from mlpack.footprint import Region, Stage
 from mlpack.plan import Decided, ForkPoint, MemoryPlan, Term
+from mlpack.planner.decide import whole
 from mlpack.planner.subject import Choice, Subject
 from mlpack.units import MIB, ceil_mib, show_mib
 
@@ -105,9 +107,10 @@ def need(subject: Subject, choice: Choice) -> Need:
     """The whole sum for one replica under ``choice``; bytes."""
     load = tuple(_rows(subject, choice, "load"))
     serve = tuple(_rows(subject, choice, "serve"))
-    reload = tuple(_rows(subject, choice, "reload"))
-    if choice.workers > 1 and total(reload) > total(serve):
-        serve = reload  # one worker reloads while the others serve at their peak
+    if choice.workers > 1:
+        reload = tuple(_rows(subject, choice, "reload"))
+        if total(reload) > total(serve):
+            serve = reload  # one worker reloads while the others serve at their peak
     mapped = sum(r.bytes for r in subject.footprint.regions if r.kind == "mapped")
     peak = max(total(load), total(serve))
     limit = ceil_mib(round(PEAK_FACTOR * peak + MAPPED_FACTOR * mapped))
@@ -139,19 +142,19 @@ def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int
         load_terms=tuple(_term(row) for row in sum_.load_rows),
         serve_terms=tuple(_term(row) for row in sum_.serve_rows),
         limit_bytes=limit,
-        reservation_bytes=Decided(
+        reservation_bytes=whole(
             value=reservation,
             source=subject.footprint.source if not subject.packaged else "default",
             because="what is held between requests: no activations, no load peaks, no health check",
         ),
-        shm_bytes=Decided(
+        shm_bytes=whole(
             value=max(SHM_DEFAULT_BYTES, ceil_mib(1.25 * shm_used)),
             source="calculated",
             because=f"{show_mib(shm_used)} of shared memory in use and a quarter to spare",
         )
         if shm_used
         else None,
-        tmp_bytes=Decided(
+        tmp_bytes=whole(
             value=size,
             source="calculated" if size > TMP_BYTES else "default",
             because="scratch space; only pages in use are charged to the limit"
@@ -232,5 +235,7 @@ def _unshared_bytes(subject: Subject, once: frozenset[Stage]) -> int:
     return min(bytes_, subject.footprint.sum_bytes("anonymous", *sorted(once)))
 
 
+@lru_cache(maxsize=4096)
 def _term(row: Row) -> Term:
+    """``row`` as a noun. Frozen, so that equal rows (most occur at start-up and while serving) share one."""
     return Term(name=row.name, each_bytes=row.each, count=row.times, source=row.source)

@@ -98,14 +98,13 @@ def crowded_llms(plans: Mapping[str, ServicePlan], spec: Spec, llms: Iterable[st
     A caller that reads ``{from: llm.concurrency}`` bounds itself. What waits in the LLM's queue counts against the
     caller's own time limit: three tasks on one slot wait for each other (systems of this kind hung for half an hour).
     """
+    callers: dict[str, dict[str, int]] = {}
+    for caller, service in spec.services.items():
+        bounded = {value.of for value in service.env.values() if value.fact == "concurrency"}
+        for called in {value.of for value in service.env.values() if value.of} - bounded:
+            callers.setdefault(called, {})[caller] = _at_once(plans[caller])
     for name in llms:
-        slots = plans[name].workers.value * plans[name].concurrency.value * plans[name].replicas.value
-        unbounded = {
-            caller: plans[caller].workers.value * plans[caller].concurrency.value * plans[caller].replicas.value
-            for caller, service in spec.services.items()
-            if any(value.of == name for value in service.env.values())
-            and not any(value.of == name and value.fact == "concurrency" for value in service.env.values())
-        }
+        slots, unbounded = _at_once(plans[name]), callers.get(name, {})
         if sum(unbounded.values()) > slots:
             yield Finding(
                 code="llm-callers-unbounded",
@@ -115,6 +114,10 @@ def crowded_llms(plans: Mapping[str, ServicePlan], spec: Spec, llms: Iterable[st
                 where=f"services.{next(iter(unbounded))}.env",
                 hint=f"let the caller bound itself: LLM_SLOTS: {{from: {name}.concurrency}}",
             )
+
+
+def _at_once(plan: ServicePlan) -> int:
+    return plan.workers.value * plan.concurrency.value * plan.replicas.value
 
 
 def _crowded(subject: Subject, choice: Choice, where: str) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlpack.plan import Decided
+from mlpack.planner.decide import whole
 from mlpack.planner.memory import has_master
 from mlpack.planner.subject import Choice, Subject
 
@@ -31,4 +32,4 @@ def pids(subject: Subject, choice: Choice, host_cores: float) -> Decided[int]:
         total += ACTOR_PIDS * (1 + subject.parallel)
     value = max(LEAST_PIDS, -(-MARGIN * total // 64) * 64)
     because = f"{MARGIN} x about {total} threads and processes, in steps of 64, at least {LEAST_PIDS}"
-    return Decided(value=value, source="calculated", because=because)
+    return whole(value=value, source="calculated", because=because)

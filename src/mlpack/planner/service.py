@@ -8,6 +8,7 @@ from mlpack.plan import Decided, ServicePlan, TimePlan
 from mlpack.planner import capacity, threads
 from mlpack.planner.budget import decided_cpus
 from mlpack.planner.claims import Settled
+from mlpack.planner.decide import text, whole
 from mlpack.planner.health import health_plan
 from mlpack.planner.memory import fork_point, memory_plan
 from mlpack.planner.placement import port_of
@@ -20,10 +21,12 @@ from mlpack.spec import Spec
 def times_of(settled: Mapping[str, Settled], requests: Mapping[str, Decided[float]]) -> dict[str, TimePlan]:
     """Every service's time limits; a proxy's follow from its app's, a queue's redelivery from all its workers."""
     times: dict[str, TimePlan] = {}
+    longest = _longest_hard_s(settled, requests)
     for name, one in settled.items():
         subject = one.subject
         if subject.facts.chain == "queue":
-            shared = max(soft_hard(requests[n].value)[1] for n in _same_brokers(settled, name))
+            own = soft_hard(requests[name].value)[1]
+            shared = max([own, *(longest[broker] for broker in _brokers(settled, subject))])
             times[name] = queue_times(subject, one.choice, requests[name], 2 * shared)
         elif subject.facts.chain == "web" and subject.facts.role != "proxy":
             times[name] = web_times(subject, one.choice, requests[name])
@@ -51,7 +54,7 @@ def service_plan(
 ) -> ServicePlan:
     """The plan of one service. ``crowded``: other services compute on the same cores."""
     subject, choice = settled.subject, settled.choice
-    replicas = subject.chosen("replicas") or Decided[int](
+    replicas = subject.chosen("replicas") or whole(
         value=1, source="default", because="one; more where the spec asks for it"
     )
     worker_class = subject.admission.worker_class
@@ -70,7 +73,7 @@ def service_plan(
         fork_point=fork_point(subject, choice),
         worker_class=None
         if worker_class is None
-        else Decided(value=worker_class, source="calculated", because=f"what {subject.facts.name} runs this app with"),
+        else text(value=worker_class, source="calculated", because=f"what {subject.facts.name} runs this app with"),
         port=port_of(subject),
         publish=publish,
         cpus=decided_cpus(subject, choice.workers, cores.value),
@@ -83,14 +86,15 @@ def service_plan(
     )
 
 
-def _same_brokers(settled: Mapping[str, Settled], name: str) -> list[str]:
-    """The queue workers that share a broker with ``name``: redelivery by one of them hands out the others' tasks."""
-    brokers = _brokers(settled, settled[name].subject)
-    return [
-        other
-        for other, one in settled.items()
-        if one.subject.facts.chain == "queue" and (other == name or brokers & _brokers(settled, one.subject))
-    ]
+def _longest_hard_s(settled: Mapping[str, Settled], requests: Mapping[str, Decided[float]]) -> dict[str, int]:
+    """Broker -> longest hard limit of the queue workers that share it: a broker has one redelivery time for all."""
+    longest: dict[str, int] = {}
+    for name, one in settled.items():
+        if one.subject.facts.chain == "queue":
+            hard = soft_hard(requests[name].value)[1]
+            for broker in _brokers(settled, one.subject):
+                longest[broker] = max(hard, longest.get(broker, 0))
+    return longest
 
 
 def _brokers(settled: Mapping[str, Settled], subject: Subject) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from mlpack.footprint import Footprint, Region
 from mlpack.plan import Decided
+from mlpack.planner.decide import whole
 from mlpack.runtimes.base import Runtime, RuntimeFacts
 from mlpack.servers.base import Admission, Server, ServerFacts
 from mlpack.spec import RuntimeName, ServerName, Service, TargetName
@@ -83,7 +84,7 @@ class Subject:
     def chosen(self, field: str, because: str = "set in the spec") -> Decided[int] | None:
         """The spec's whole number for ``field`` as a decision; None where it is left to the planner."""
         value = getattr(self.service, field)
-        return None if value is None else Decided[int](value=int(value), source=self.said(field), because=because)
+        return None if value is None else whole(value=int(value), source=self.said(field), because=because)
 
 
 @dataclass(frozen=True)

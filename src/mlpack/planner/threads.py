@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlpack.plan import Decided
+from mlpack.planner.decide import whole
 from mlpack.planner.subject import Catalog, Choice, Subject
 from mlpack.report import Finding
 from mlpack.spec import EnvValue
@@ -56,11 +57,11 @@ def decided(subject: Subject, choice: Choice) -> Decided[int]:
         return user
     if not subject.computes:
         because = "runs no model: one thread per library, so that idle pools take no cores"
-        return Decided(value=choice.threads, source="default", because=because)
+        return whole(value=choice.threads, source="default", because=because)
     count = teams(subject, choice.workers, choice.concurrency)
     rule = "workers x concurrency" if subject.openmp else "workers"
     because = f"floor({subject.cores:g} cores / {count} computing at once ({rule})), at least 1"
-    return Decided(value=choice.threads, source="calculated", because=because)
+    return whole(value=choice.threads, source="calculated", because=because)
 
 
 def environment(

@@ -11,6 +11,7 @@ from math import ceil
 from mlpack.errors import SpecError
 from mlpack.plan import Decided, TimePlan
 from mlpack.planner.capacity import seconds
+from mlpack.planner.decide import real, whole
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.threads import teams
 from mlpack.units import show_duration
@@ -77,7 +78,7 @@ def web_times(subject: Subject, choice: Choice, request: Decided[float]) -> Time
     if subject.facts.role == "app":
         value = max(LEAST_WORKER_S, ceil(request.value * 1.2) + 1, ceil(load))
         because = f"above the request's {show_duration(request.value)} and a load of at most {show_duration(load)}"
-        worker = Decided[int](value=value, source="calculated", because=because)
+        worker = whole(value=value, source="calculated", because=because)
     return TimePlan(request_s=request, worker_s=worker, **_stop(request.value))
 
 
@@ -86,7 +87,7 @@ def proxy_times(request: Decided[float], target: TimePlan) -> TimePlan:
     inner = max(target.request_s.value, target.worker_s.value if target.worker_s else 0)
     value = ceil(inner) + ceil(target.request_s.value / 2) + 5
     because = f"above the app's {show_duration(inner)}, and half a request of waiting for a free worker"
-    read = Decided[int](value=value, source="calculated", because=because)
+    read = whole(value=value, source="calculated", because=because)
     return TimePlan(request_s=request, proxy_read_s=read, **_stop(request.value))
 
 
@@ -96,14 +97,14 @@ def queue_times(subject: Subject, choice: Choice, request: Decided[float], redel
     load = load_bound_s(subject, choice)
     return TimePlan(
         request_s=request,
-        soft_s=Decided(value=soft, source="calculated", because=f"after the task's {show_duration(request.value)}"),
-        hard_s=Decided(value=hard, source="calculated", because="after soft, with time to clean up"),
-        redelivery_s=Decided(
+        soft_s=whole(value=soft, source="calculated", because=f"after the task's {show_duration(request.value)}"),
+        hard_s=whole(value=hard, source="calculated", because="after soft, with time to clean up"),
+        redelivery_s=whole(
             value=redelivery_s,
             source="calculated",
             because="twice the longest hard limit on this broker: an unfinished task is not handed out twice",
         ),
-        child_start_s=Decided(
+        child_start_s=whole(
             value=max(10, ceil(load)),
             source="calculated",
             because=f"a replacement child loads for up to {show_duration(load)}; the default of 4 s would kill it",
@@ -129,8 +130,8 @@ def _stop(request_s: float) -> dict[str, Decided[int]]:
     because = "a request in progress may finish" if graceful == wanted else f"capped: stops take {STOP_GRACE_CAP_S} s"
     grace = graceful + STOP_RESERVE_S
     return {
-        "graceful_s": Decided(value=graceful, source="calculated", because=because),
-        "stop_grace_s": Decided(value=grace, source="calculated", because=f"graceful and {STOP_RESERVE_S} s to exit"),
+        "graceful_s": whole(value=graceful, source="calculated", because=because),
+        "stop_grace_s": whole(value=grace, source="calculated", because=f"graceful and {STOP_RESERVE_S} s to exit"),
     }
 
 
@@ -146,14 +147,14 @@ def _request_bound(subject: Subject, choice: Choice, below: Mapping[str, Decided
                 where=f"services.{subject.name}.timeout",
                 hint=f"set services.{subject.name}.timeout above services.{slowest}.timeout, or lower the latter",
             )
-        return Decided(value=user, source=subject.said("timeout_s"), because="set in the spec")
+        return real(value=user, source=subject.said("timeout_s"), because="set in the spec")
     own, because = _own_bound(subject, choice)
     if slowest is not None and subject.facts.role == "proxy":
-        return Decided(value=inner, source="calculated", because=f"as long as {slowest} may take")
+        return real(value=inner, source="calculated", because=f"as long as {slowest} may take")
     if slowest is not None and inner + LEAST_REQUEST_S > own:
         because = f"waits for {slowest}, which may take {show_duration(inner)}"
-        return Decided(value=ceil(inner + max(LEAST_REQUEST_S, inner / 10)), source="calculated", because=because)
-    return Decided(value=own, source="calculated" if subject.computes else "default", because=because)
+        return real(value=ceil(inner + max(LEAST_REQUEST_S, inner / 10)), source="calculated", because=because)
+    return real(value=own, source="calculated" if subject.computes else "default", because=because)
 
 
 def _own_bound(subject: Subject, choice: Choice) -> tuple[float, str]:
