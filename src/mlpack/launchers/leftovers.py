@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from mlpack.launchers import engine
+from mlpack.launchers import engine, local_limit
 from mlpack.launchers.base import Say
 from mlpack.launchers.owner import VARIABLE, Owner, life, parse_owner
 
@@ -70,8 +70,9 @@ def sweep_folders(here: Owner, parent: Path) -> tuple[str, ...]:
             owner = parse_owner((folder / OWNER_FILE).read_text(encoding="utf-8"))
         except OSError:
             continue
-        if owner is not None and life(owner, here) == "dead":
-            _remove_groups(folder)
+        if owner is None or life(owner, here) != "dead":
+            continue
+        if _remove_groups(folder):  # else the next run finds it again
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(f"folder {folder}")
     return tuple(removed)
@@ -83,13 +84,12 @@ def note_groups(folder: Path, groups: tuple[Path, ...]) -> None:
         stream.writelines(f"{group}\n" for group in groups)
 
 
-def _remove_groups(folder: Path) -> None:
+def _remove_groups(folder: Path) -> bool:
+    """Remove the control groups that ``folder`` names, with what still runs in them; False when one stays."""
     try:
         lines = (folder / GROUPS_FILE).read_text(encoding="utf-8").splitlines()
     except OSError:
-        return
-    for line in lines:
-        project = folder.name.rpartition("-")[0]  # mkdtemp's own suffix goes off
-        if Path(line).name.startswith(project):
-            with suppress(OSError):
-                Path(line).rmdir()
+        return True
+    project = folder.name.rpartition("-")[0]  # mkdtemp's own suffix goes off
+    ours = tuple(Path(line) for line in lines if Path(line).name.startswith(project))
+    return not local_limit.remove(local_limit.Limit(ours))

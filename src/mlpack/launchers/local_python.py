@@ -44,12 +44,12 @@ def command(argv: Sequence[str], python: Path, environ: Mapping[str, str]) -> tu
     return (found, *argv[1:])
 
 
-def require_module(program: str, python: Path, environ: Mapping[str, str]) -> None:
-    """Raise VerifyError when ``python`` has no package for ``program``."""
+def require_module(program: str, python: Path, environ: Mapping[str, str], root: Path) -> None:
+    """Raise VerifyError when ``python``, started in ``root``, has no package for ``program``."""
     module = MODULES.get(program)
     if module is None:
         return
-    done = run((str(python), "-c", f"import {module}"), env=environ, timeout_s=60, check=False)
+    done = run((str(python), "-c", f"import {module}"), cwd=root, env=environ, timeout_s=60, check=False)
     if done.code != 0:
         said = (done.stderr.strip() or "(nothing said)").splitlines()[-1]
         raise VerifyError(

@@ -71,7 +71,7 @@ class Local:
         """Nothing is built; the Python is asked for the server's package. Raises VerifyError."""
         for name, service in self._deployment.plan.services.items():
             if name not in left_out(self._deployment.plan):
-                require_module(service.server, self._python, self._environ({}))
+                require_module(service.server, self._python, self._environ({}), self._deployment.root)
         return Built((f"no image is built: {self._python} runs the services",), package_folders(self._python))
 
     def start(self) -> tuple[Instance, ...]:
