@@ -13,7 +13,7 @@ from mlpack.write.diff import diff
 from mlpack.write.hashes import artifact_hashes, hash_text, input_hashes
 from mlpack.write.lockfile import read_lock
 from mlpack.write.single import replace_file
-from mlpack.write.world import host_differences, stable_facts, world_for_render
+from mlpack.write.world import world_for_render
 
 __all__ = [
     "Changes",
@@ -24,14 +24,12 @@ __all__ = [
     "decide",
     "diff",
     "hash_text",
-    "host_differences",
     "input_hashes",
     "no_lock",
     "preview",
     "read_lock",
     "refusal",
     "replace_file",
-    "stable_facts",
     "world_for_render",
     "write",
 ]
