@@ -25,7 +25,7 @@ app = typer.Typer(
 ProjectDir = Annotated[Path, typer.Option("--project", "-C", help="Folder of the project (or below it).")]
 Profiles = Annotated[list[str], typer.Argument(help="dev, prod, gpu, one of mlpack.yaml's own, or a profile file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the value itself as JSON.")]
-HostFile = Annotated[Path | None, typer.Option("--host", help="Plan for another machine: its `mlpack probe --json`.")]
+HostFile = Annotated[Path | None, typer.Option("--host", help="Another machine: its `probe --json`, or m7i.xlarge.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Override one key of the spec: services.web.workers=2")]
 Python = Annotated[Path | None, typer.Option("--python", help="Python that has the app's packages.")]
 HERE = Path()
@@ -111,13 +111,20 @@ def plan(
     explain: Annotated[bool, typer.Option("--explain", help="Every decision with its source and reason.")] = False,
     only: Annotated[str | None, typer.Option("--only", help="With --explain: names that start like this.")] = None,
     host: HostFile = None,
+    ram: Annotated[str | None, typer.Option(help="Another machine's memory as it is sold: 16G.")] = None,
+    cores: Annotated[str | None, typer.Option(help="Another machine's cores: 4.")] = None,
+    gpu: Annotated[str | None, typer.Option(help="Another machine's cards: a10g, 2xl4.")] = None,
     sets: Sets = None,
     as_json: Json = False,
 ) -> None:
     """Decide workers, threads, limits and timeouts for a machine; writes nothing."""
+    from mlpack.commands.host import Machine
     from mlpack.commands.plan import plan_command
 
-    stop(plan_command(project, tuple(profiles), tuple(sets or ()), host, explain=explain, only=only, as_json=as_json))
+    machine = Machine(host, ram, cores, gpu)
+    stop(
+        plan_command(project, tuple(profiles), tuple(sets or ()), machine, explain=explain, only=only, as_json=as_json)
+    )
 
 
 @app.command()

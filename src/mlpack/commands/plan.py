@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from mlpack.commands.host import Machine, chosen_host
 from mlpack.commands.models import known_models
 from mlpack.console import heading, say, table
-from mlpack.errors import ExitCode, UsageError
+from mlpack.errors import ExitCode
 from mlpack.flow import gather, make
-from mlpack.host import HostFacts
 from mlpack.plan import Plan
 from mlpack.planner import explain as explained
 from mlpack.planner import table as tables
 from mlpack.probe import probe
-from mlpack.project import read_text
 from mlpack.report import Finding
 
 
@@ -23,15 +20,15 @@ def plan_command(
     project: Path,
     profiles: tuple[str, ...],
     sets: tuple[str, ...],
-    host_file: Path | None,
+    machine: Machine,
     *,
     explain: bool,
     only: str | None,
     as_json: bool,
 ) -> int:
-    """Plan for this machine (or ``host_file``'s) and show it; ``explain`` adds every decision's source and reason."""
+    """Plan for this machine (or the one asked for) and show it; ``explain`` adds every decision's source and reason."""
     gathered = gather(project, profiles, sets)
-    host = read_host(host_file) if host_file else probe(gathered.root)
+    host = chosen_host(machine, lambda: probe(gathered.root))
     plan, _ = make(gathered, host, known_models(gathered))
     if as_json:
         say(plan.to_json().rstrip())
@@ -71,17 +68,3 @@ def show_findings(findings: tuple[Finding, ...]) -> None:
         say(f"\n{finding.severity} ({finding.code}):{where} {finding.message}")
         if finding.hint:
             say(f"  hint: {finding.hint}")
-
-
-def read_host(path: Path) -> HostFacts:
-    """Another machine's ``mlpack probe --json``. Raises UsageError where the file is something else."""
-    try:
-        return HostFacts.model_validate_json(read_text(path))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"is not a host file: {place}: {first['msg']}",
-            where=str(path),
-            hint="make one on that machine: mlpack probe --json > host.json",
-        ) from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from mlpack.commands.plan import read_host, show_findings
+from mlpack.commands.host import read_host
+from mlpack.commands.plan import show_findings
 from mlpack.console import progress, say
 from mlpack.errors import ExitCode
 from mlpack.flow import Gathered, Produced, gather, output_folder, produce
