@@ -94,7 +94,12 @@ def _build(build: Mapping[str, Any], network: BuildNetwork) -> dict[str, Any]:
     """Build settings to add. A wheels folder that the project itself names stays the project's."""
     value: dict[str, Any] = {}
     if network.args:
-        value["args"] = dict(network.args)
+        value["args"] = {name: _literal(text) for name, text in network.args.items()}
     if network.wheels is not None and "wheels" not in (build.get("additional_contexts") or {}):
-        value["additional_contexts"] = {"wheels": network.wheels}
+        value["additional_contexts"] = {"wheels": _literal(network.wheels)}
     return value
+
+
+def _literal(text: str) -> str:
+    """Compose expands ``$`` in every value."""
+    return text.replace("$", "$$")
