@@ -9,7 +9,14 @@ from mlpack.servers.paths import deploy_folder
 from mlpack.servers.wiring import environment
 from mlpack.spec import ServerName
 from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
-from mlpack.targets.compose_service import bind_folders, from_project, model_files, service_view
+from mlpack.targets.compose_service import (
+    FOLDERS_SERVICE,
+    bind_folders,
+    from_project,
+    model_files,
+    mounts,
+    service_view,
+)
 from mlpack.targets.images import image_of, profile_suffix
 
 SERVERS: frozenset[ServerName] = frozenset({"gunicorn", "uvicorn"})
@@ -26,6 +33,7 @@ def view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
         "header": RENDERED_BY,
         "project": project_name(plan),
         "services": [service_view(plan, name, requirements) for name in plan.services],
+        "folders": folders_view(plan),
         "named_volumes": named_volumes(plan),
         "ca": from_project(spec.build.ca) if spec.build.ca else None,
     }
@@ -40,6 +48,31 @@ def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
         made.append(File(f"{folder}/{name}.env", "targets/compose/service.env.j2", values))
     made.append(File(f"{folder}/deploy.sh", "targets/compose/deploy.sh.j2", script_view(plan), mode=0o755))
     return tuple(made)
+
+
+def folders_view(plan: Plan) -> Mapping[str, object] | None:
+    """The service that prepares data folders of the host; None without such folders, or without an image to run it.
+
+    Compose makes a missing folder as root, and containers run as another user (measured: they fail). Named volumes
+    take their owner from the image and need none of this.
+    """
+    found = [image for name in plan.services if (image := image_of(plan, name))]
+    made = {
+        str(mount["target"]): {"source": mount["source"], "target": mount["target"]}
+        for name in plan.services
+        if image_of(plan, name)
+        for mount in mounts(plan, name)
+        if mount["create"]
+    }
+    if not found or not made:
+        return None
+    return {
+        "name": FOLDERS_SERVICE,
+        "image": found[0].reference,
+        "argv": ("chown", f"{APP_UID}:{APP_UID}", *made),
+        "mounts": list(made.values()),
+        "labels": {"org.mlpack.project": plan.name, "org.mlpack.profiles": profile_suffix(plan)},
+    }
 
 
 def project_name(plan: Plan) -> str:

@@ -16,6 +16,8 @@ from mlpack.units import KIB, MIB
 
 UP_TO_PROJECT = "../.."
 """From deploy/<profiles>/ to the project's folder."""
+FOLDERS_SERVICE = "mlpack-folders"
+"""Runs once, as root and without a network, and gives data folders of the host to the containers' user."""
 PASSED_ARGS = (
     *("BASE_IMAGE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "MLPACK_IGNORE_LIBRARIES"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
@@ -33,6 +35,7 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
         "name": name,
         "image": image.reference if image else spec.image or f"{plan.name}-{name}:{profile_suffix(plan)}",
         "build": _build(plan, name, image),
+        "pull": "never" if image else "missing",
         "command": None if first else SERVERS[service.server].argv(plan, name),
         "env_file": f"{name}.env",
         "port": _port(plan, service),
@@ -55,7 +58,8 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
         "after": [
             {"name": other, "condition": "service_healthy" if plan.services[other].health else "service_started"}
             for other in upstreams(plan, name)
-        ],
+        ]
+        + _after_folders(plan, name),
         "labels": {
             "org.mlpack.project": plan.name,
             "org.mlpack.profiles": profile_suffix(plan),
@@ -70,7 +74,7 @@ def from_project(path: str) -> str:
 
 
 def mounts(plan: Plan, name: str) -> list[dict[str, object]]:
-    """Models read-only, volumes read-write, in dev the source itself. Binds never make a missing source."""
+    """Models read-only, volumes read-write, in dev the source itself. Only data folders are made where missing."""
     spec, service = plan.spec, plan.spec.services[name]
     found: list[dict[str, object]] = []
     if spec.settings.reload:
@@ -86,10 +90,12 @@ def mounts(plan: Plan, name: str) -> list[dict[str, object]]:
         if folder is None:
             found.append({"type": "volume", "source": volume, "target": target, "read_only": False})
         else:
-            found.append({"type": "bind", "source": from_project(folder), "target": target, "read_only": False})
+            # made where missing, and given to the containers' user by the service `folders`
+            bind = {"type": "bind", "source": from_project(folder), "target": target, "read_only": False}
+            found.append(bind | {"create": True})
     if service.image is not None or effective_build(plan, name).dockerfile is not None:
         found += _rendered_files(plan, name)
-    return [mount | {"bind": mount["type"] == "bind"} for mount in found]
+    return [{"create": False} | mount | {"bind": mount["type"] == "bind"} for mount in found]
 
 
 def model_files(plan: Plan) -> tuple[str, ...]:
@@ -100,10 +106,16 @@ def model_files(plan: Plan) -> tuple[str, ...]:
 
 
 def bind_folders(plan: Plan) -> tuple[str, ...]:
-    """Folders of the host that services write to, as compose.yaml names them."""
-    used = {volume for name in plan.services for volume in plan.spec.services[name].volumes}
+    """Folders of the host that services of our own images write to, as compose.yaml names them."""
+    ours = [name for name in plan.services if image_of(plan, name) is not None]
+    used = {volume for name in ours for volume in plan.spec.services[name].volumes}
     paths = {plan.spec.volumes[volume].path for volume in used}
     return tuple(sorted(from_project(path) for path in paths if path is not None))
+
+
+def _after_folders(plan: Plan, name: str) -> list[dict[str, str]]:
+    waits = image_of(plan, name) is not None and any(mount["create"] for mount in mounts(plan, name))
+    return [{"name": FOLDERS_SERVICE, "condition": "service_completed_successfully"}] if waits else []
 
 
 def _build(plan: Plan, name: str, image: Image | None) -> dict[str, object] | None:
