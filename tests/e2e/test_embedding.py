@@ -49,7 +49,12 @@ def check(report: VerifyReport, name: str) -> CheckResult:
 
 
 def test_nothing_fails_and_nothing_is_left_out(report: VerifyReport) -> None:
-    assert [(r.name, r.status, r.summary) for r in report.checks if r.status != "passed"] == []
+    unwanted = [(r.name, r.status, r.summary) for r in report.checks if r.status in ("failed", "skipped")]
+    assert unwanted == []
+    for result in report.checks:
+        # on a machine busy with other work, or with another container of the same image, the report says so
+        if result.status == "not_proven":
+            assert "this machine was busy" in result.summary or "cached by others" in result.summary, result
     assert report.launcher == "compose"
     assert report.not_limited == ()
 

@@ -34,7 +34,11 @@ class _Loader(yaml.SafeLoader):
     """Reads compose's two tags."""
 
 
-_Loader.add_constructor("!override", lambda loader, node: ("override", loader.construct_sequence(node, deep=True)))  # type: ignore[no-untyped-call]
+def _override(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple[str, list[Any]]:
+    return "override", loader.construct_sequence(node, deep=True)
+
+
+_Loader.add_constructor("!override", _override)
 _Loader.add_constructor("!reset", lambda *_: "reset")
 
 

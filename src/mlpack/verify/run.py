@@ -11,6 +11,7 @@ from mlpack.lock import Lock
 from mlpack.plan import Plan, ServicePlan
 from mlpack.report import LoadResult, ServiceMeasurement, Status
 from mlpack.verify.asking import Asker
+from mlpack.verify.busy import Mark
 from mlpack.verify.watch import Watch
 
 
@@ -38,6 +39,8 @@ class Run:
     instances: tuple[Instance, ...] = ()
     started_s: float = 0.0
     """When the services were started, by time.monotonic()."""
+    started: Mark | None = None
+    """How busy the machine had been until then."""
     asker: Asker | None = None
     watches: tuple[Watch, ...] = ()
     cache_warm: str | None = None

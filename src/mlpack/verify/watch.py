@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from mlpack.verify.seeing import ContainerEyes, HostEyes
 
 TIMELINE = 240
 """Samples kept for the report: as many as a page can show."""
+MAPPED_EVERY_S = 0.5
+"""Mapped pages stay once they are used; a walk of all page tables costs what the workers could use."""
 REMOTE_EVERY_S = 1.0
 """Looking into a container from outside starts a process there: not more often than this."""
 
@@ -122,14 +124,15 @@ def thinned(samples: Sequence[MemorySample], most: int) -> tuple[MemorySample, .
 
 def _host_watch(instance: Instance, eyes: HostEyes) -> Watch:
     proc, group = Path("/proc"), eyes.group
+    every_s = MAPPED_EVERY_S
     mapped = mapped_source(proc, eyes.pids)
     if group is None:
         quick = process_source(proc, eyes.pids)
         how = "memory read from the processes alone: they share a control group with others"
-        return Watch(instance, Sampler(quick, mapped), lambda: None, how, own_group=False)
+        return Watch(instance, Sampler(quick, mapped, mapped_every_s=every_s), lambda: None, how, own_group=False)
     return Watch(
         instance,
-        Sampler(cgroup_source(group), mapped),
+        Sampler(cgroup_source(group), mapped, mapped_every_s=every_s),
         _reader(group),
         f"memory read from its own control group (v{group.version}) and smaps",
         own_group=True,
@@ -170,11 +173,3 @@ def _reader(group: CgroupDirs) -> Callable[[], Counters | None]:
             return None  # it went with its last process
 
     return read
-
-
-def peaks_by_service(watches: Sequence[Watch]) -> Mapping[str, Peaks]:
-    """The highest peaks of each service over its replicas."""
-    found: dict[str, Peaks] = {}
-    for watch in watches:
-        found[watch.instance.service] = found.get(watch.instance.service, Peaks()).joined(watch.peaks())
-    return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-import psutil
-
 from mlpack.launchers.base import Instance
 from mlpack.units import show_duration
 from mlpack.verify.asking import largest
+from mlpack.verify.busy import busy_words
 from mlpack.verify.cause import likely_cause
 from mlpack.verify.run import Answer, Run
+from mlpack.verify.seeing import eyes_for
 
 NAME = "ready"
 NEEDS = ("starts",)
@@ -22,8 +22,6 @@ LOOK_EVERY_S = 1.0
 SAY_EVERY_S = 5.0
 MARGIN_SHARE, MARGIN_S = 1.0, 10.0
 """Waited beyond the start period, to tell "slower than planned" from "never"."""
-BUSY = 1.5
-"""Processes that want to run per core, beyond which other work explains a slow start."""
 
 
 def check(run: Run) -> Answer:
@@ -47,7 +45,10 @@ def check(run: Run) -> Answer:
             return wrong
     if late:
         hint = "measure the load time (`mlpack estimate --measure`): an orchestrator would call it unhealthy"
-        return Answer("failed", "; ".join(late), (*evidence, *_busy()), hint)
+        busy = _busy(run)
+        if busy is not None:
+            return Answer("not_proven", f"{'; '.join(late)}, but {busy}", tuple(evidence), "try again when it is quiet")
+        return Answer("failed", "; ".join(late), tuple(evidence), hint)
     if not evidence:
         return Answer(
             "not_proven", "no service has a health check", hint="give the app a health route: health: /health"
@@ -74,7 +75,7 @@ def _wait(run: Run, instance: Instance, deadline_s: float) -> float | Answer:
             hint = (
                 cause.hint or "does the health route answer 200 once the models are loaded? The log says how far it got"
             )
-            return Answer("failed", words, (*cause.evidence, *_busy()), hint)
+            return Answer("failed", words, (*cause.evidence, *filter(None, [_busy(run)])), hint)
         if reason != last or elapsed_s - said_s > SAY_EVERY_S:
             run.say(f"{instance.name} after {elapsed_s:.0f} s: {reason}")
             last, said_s = reason, elapsed_s
@@ -92,12 +93,14 @@ def _not_ready(run: Run, instance: Instance) -> str | None:
     return f"the engine's health check: {state.health}"
 
 
-def _busy() -> tuple[str, ...]:
-    """A line where this machine is so busy with other work that times mean little."""
-    runnable, cores = psutil.getloadavg()[0], psutil.cpu_count() or 1
-    if runnable < BUSY * cores:
-        return ()
-    return (f"this machine is busy: {runnable:.1f} processes want its {cores} cores (load average of the last minute)",)
+def _busy(run: Run) -> str | None:
+    """A line where this machine was so busy with other work that times mean little."""
+
+    def services_s() -> float:
+        seen = [eyes_for(instance, run.environ) for instance in run.instances]
+        return sum(process.cpu_s for eyes in seen if eyes is not None for process in eyes.processes())
+
+    return busy_words(run.started, services_s)
 
 
 def _first_inference(run: Run, instance: Instance) -> Answer | None:

@@ -11,6 +11,7 @@ from mlpack.launchers.relocate import stand_ins
 from mlpack.meter.cache import code_files, evict
 from mlpack.project import resolve
 from mlpack.verify.asking import Asker
+from mlpack.verify.busy import mark
 from mlpack.verify.cause import likely_cause
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import eyes_for
@@ -28,7 +29,7 @@ LEAST_TIMEOUT_S = 10.0
 def check(run: Run) -> Answer:
     """Drop the cache, start everything, watch its memory from the first moment."""
     run.cache_warm = _evict(run)
-    run.started_s = time.monotonic()
+    run.started_s, run.started = time.monotonic(), mark()
     run.instances = run.launched.start()
     run.watches = tuple(
         begin(instance, eyes) for instance in run.instances if (eyes := eyes_for(instance, run.environ)) is not None
