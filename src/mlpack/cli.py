@@ -114,17 +114,24 @@ def plan(
     ram: Annotated[str | None, typer.Option(help="Another machine's memory as it is sold: 16G.")] = None,
     cores: Annotated[str | None, typer.Option(help="Another machine's cores: 4.")] = None,
     gpu: Annotated[str | None, typer.Option(help="Another machine's cards: a10g, 2xl4.")] = None,
+    sweep: Annotated[str | None, typer.Option(help="What if: workers=1..8, ram=4G..64G, cores=1,2,4.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="With --sweep: write the chart as an SVG file.")] = None,
     sets: Sets = None,
     as_json: Json = False,
 ) -> None:
-    """Decide workers, threads, limits and timeouts for a machine; writes nothing."""
+    """Decide workers, threads, limits and timeouts for a machine; writes nothing but --chart."""
     from mlpack.commands.host import Machine
+
+    if ram is not None and ".." in ram and sweep is None:
+        ram, sweep = None, f"ram={ram}"
+    machine, settings = Machine(host, ram, cores, gpu), tuple(sets or ())
+    if sweep is not None:
+        from mlpack.commands.sweep import sweep_command
+
+        stop(sweep_command(project, tuple(profiles), settings, machine, what=sweep, chart=chart, as_json=as_json))
     from mlpack.commands.plan import plan_command
 
-    machine = Machine(host, ram, cores, gpu)
-    stop(
-        plan_command(project, tuple(profiles), tuple(sets or ()), machine, explain=explain, only=only, as_json=as_json)
-    )
+    stop(plan_command(project, tuple(profiles), settings, machine, explain=explain, only=only, as_json=as_json))
 
 
 @app.command()

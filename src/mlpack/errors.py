@@ -46,7 +46,24 @@ class ModelFileError(MlpackError):
 
 
 class DoesNotFit(MlpackError):
-    """No plan fits the host; the message holds the whole sum."""
+    """No plan fits the host; the message holds the whole sum.
+
+    ``needed_bytes`` is what all services need at the very least, ``host_bytes`` the memory of a host that has it;
+    both None where it is not memory that is missing.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        needed_bytes: int | None = None,
+        host_bytes: int | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.needed_bytes = needed_bytes
+        self.host_bytes = host_bytes
 
 
 class VerifyError(MlpackError):

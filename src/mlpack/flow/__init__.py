@@ -2,6 +2,16 @@
 
 from mlpack.flow.gather import Gathered, gather
 from mlpack.flow.inputs import footprint_inputs
-from mlpack.flow.produce import Produced, make, output_folder, produce
+from mlpack.flow.produce import Prepared, Produced, make, output_folder, prepare, produce
 
-__all__ = ["Gathered", "Produced", "footprint_inputs", "gather", "make", "output_folder", "produce"]
+__all__ = [
+    "Gathered",
+    "Prepared",
+    "Produced",
+    "footprint_inputs",
+    "gather",
+    "make",
+    "output_folder",
+    "prepare",
+    "produce",
+]

@@ -17,11 +17,12 @@ from mlpack.lock import Lock, World
 from mlpack.model import ModelInfo
 from mlpack.plan import Plan
 from mlpack.planner import make_plan
+from mlpack.planner.subject import Origin
 from mlpack.render import render
 from mlpack.report import Finding
 from mlpack.runtimes import runtime_of
 from mlpack.servers.paths import deploy_folder
-from mlpack.spec import RuntimeName
+from mlpack.spec import RuntimeName, Spec
 from mlpack.write import artifact_hashes, input_hashes
 
 
@@ -38,8 +39,32 @@ def output_folder(root: Path, profiles: tuple[str, ...]) -> Path:
     return root / deploy_folder(profiles)
 
 
-def make(gathered: Gathered, host: HostFacts, infos: Mapping[str, ModelInfo]) -> tuple[Plan, dict[str, Footprint]]:
-    """The plan for ``host`` and the footprints it rests on: measured where that still holds, else estimated."""
+@dataclass(frozen=True)
+class Prepared:
+    """All that a plan needs beside the machine."""
+
+    gathered: Gathered
+    footprints: dict[str, Footprint]
+    runtimes: Mapping[str, tuple[RuntimeName, ...]]
+    stale: tuple[Finding, ...]
+
+    def plan(self, host: HostFacts, spec: Spec | None = None, origins: Mapping[str, Origin] | None = None) -> Plan:
+        """The plan on ``host``, of another ``spec`` where one is tried out; ``origins`` are then its new values'."""
+        loaded = self.gathered.loaded
+        plan = make_plan(
+            host,
+            spec or loaded.spec,
+            self.footprints,
+            profiles=loaded.profiles,
+            origins={**loaded.origins, **(origins or {})},
+            runtimes=self.runtimes,
+            requirements=self.gathered.requirements,
+        )
+        return plan.model_copy(update={"findings": (*plan.findings, *self.stale)})
+
+
+def prepare(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> Prepared:
+    """Footprints and runtimes of every service: measured where that still holds, else estimated."""
     footprints = estimate(gathered.spec, infos, gathered.requirements)
     stale: list[Finding] = []
     for name in footprints:
@@ -50,16 +75,13 @@ def make(gathered: Gathered, host: HostFacts, infos: Mapping[str, ModelInfo]) ->
             footprints[name] = measured
         else:
             stale.append(_stale(name))
-    plan = make_plan(
-        host,
-        gathered.spec,
-        footprints,
-        profiles=gathered.loaded.profiles,
-        origins=gathered.loaded.origins,
-        runtimes=_runtimes(gathered, infos),
-        requirements=gathered.requirements,
-    )
-    return plan.model_copy(update={"findings": (*plan.findings, *stale)}), footprints
+    return Prepared(gathered, footprints, _runtimes(gathered, infos), tuple(stale))
+
+
+def make(gathered: Gathered, host: HostFacts, infos: Mapping[str, ModelInfo]) -> tuple[Plan, dict[str, Footprint]]:
+    """The plan for ``host`` and the footprints it rests on."""
+    prepared = prepare(gathered, infos)
+    return prepared.plan(host), prepared.footprints
 
 
 def produce(gathered: Gathered, world: World) -> Produced:

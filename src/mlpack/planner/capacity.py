@@ -51,9 +51,13 @@ def rate(subject: Subject, choice: Choice) -> float:
 
     Requests beyond the cores wait; they add nothing.
     """
-    useful = max(1, int(subject.cores // (choice.threads * subject.parallel)))
-    streams = min(choice.workers * choice.concurrency, useful)
-    return (streams * WORKER_SCALING if streams > 1 else 1.0) * speed(choice.threads)
+    return relative_rate(subject.cores, choice.workers * choice.concurrency, choice.threads, subject.parallel)
+
+
+def relative_rate(cores: float, at_once: int, threads: int, parallel: int = 1) -> float:
+    """``rate`` by its numbers: ``at_once`` requests, each ``parallel`` computations of ``threads`` threads."""
+    streams = min(at_once, max(1, int(cores // (threads * parallel))))
+    return (streams * WORKER_SCALING if streams > 1 else 1.0) * speed(threads)
 
 
 def pick(

@@ -9,9 +9,10 @@ from typing import Literal
 from mlpack.errors import DoesNotFit
 from mlpack.planner.budget import Household
 from mlpack.planner.capacity import preload_blocked
+from mlpack.planner.machines import fitting_machines, sold_bytes
 from mlpack.planner.memory import Need, Row, need
 from mlpack.planner.subject import Choice, Subject
-from mlpack.units import ceil_mib, show_mib
+from mlpack.units import GIB, ceil_mib, show_mib
 
 Wanted = tuple[Subject, Choice, Need]
 
@@ -43,8 +44,15 @@ def refuse_household(wanted: Mapping[str, Wanted], house: Household) -> DoesNotF
     largest = max(musts, key=lambda name: (musts[name], name))
     subject, choice, sum_ = wanted[largest]
     lines += sum_lines(subject, choice, sum_)
-    ways = [*_smaller(subject, choice, -(-short // choice.replicas)), _bigger_host(sum(musts.values()), house)]
-    return DoesNotFit("\n".join(lines), where="budget.memory", hint="; or ".join(ways))
+    needed = sum(musts.values())
+    ways = [*_smaller(subject, choice, -(-short // choice.replicas)), _bigger_host(needed, house)]
+    return DoesNotFit(
+        "\n".join(lines),
+        where="budget.memory",
+        hint="; or ".join(ways),
+        needed_bytes=needed,
+        host_bytes=_host_bytes(needed, house),
+    )
 
 
 def must_bytes(subject: Subject, sum_: Need) -> int:
@@ -120,10 +128,16 @@ def _smaller_input(subject: Subject, choice: Choice, short: int) -> list[str]:
     return [f"a max_input (batch, tokens or shape) of at most {share} % of today's"] if share >= 1 else []
 
 
-def _bigger_host(must: int, house: Household) -> str:
+def _host_bytes(must: int, house: Household) -> int:
     """The memory with which this very plan would fit, under the same share and keep-back."""
+    return ceil_mib(max(must / house.share if house.share else 0, must + house.kept_bytes))
+
+
+def _bigger_host(must: int, house: Household) -> str:
+    host = _host_bytes(must, house)
     if house.share is None:
-        return (
-            f"budget.memory of {show_mib(ceil_mib(must))} on a host with {show_mib(ceil_mib(must + house.kept_bytes))}"
-        )
-    return f"a host with {show_mib(ceil_mib(max(must / house.share, must + house.kept_bytes)))} of memory"
+        return f"budget.memory of {show_mib(ceil_mib(must))} on a host with {show_mib(host)}"
+    sold = sold_bytes(host)
+    names = fitting_machines(sold, house.cores.value)
+    like = f", like {' or '.join(names)}" if names else ""
+    return f"a host with {show_mib(host)} of memory ({-(-sold // GIB)} GiB as it is sold{like})"
