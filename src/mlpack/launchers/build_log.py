@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlpack.errors import MlpackError, TransientError
@@ -107,12 +108,15 @@ def worth_showing(line: str) -> str | None:
     return f"  {said}" if said else None
 
 
-def error_of(output: str) -> MlpackError:
-    """The exception for a build that ended with ``output``."""
+def error_of(output: str, platforms: Sequence[str] = ()) -> MlpackError:
+    """The exception for a build that ended with ``output``; ``platforms``: those that were asked for by name."""
     failure = explain(output)
     if failure.transient:
+        hint = failure.hint or "try again when the network (or the registry) answers"
+        if platforms and failure.hint is None:
+            hint += f"; it was asked for {', '.join(platforms)}: is that the processor you mean (build.platform)?"
         return TransientError(
             f"the build stopped at {failure.step}:\n  " + "\n  ".join(failure.lines),
-            hint=failure.hint or "try again when the network (or the registry) answers",
+            hint=hint,
         )
     return BuildFailed(failure)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpack.errors import MlpackError, TransientError, VerifyError
+from mlpack.errors import MlpackError, VerifyError
 from mlpack.launchers import engine
 from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say
 from mlpack.launchers.build_log import error_of, worth_showing
@@ -19,6 +19,7 @@ from mlpack.launchers.leftovers import OWNER_FILE, sweep_engine, sweep_folders
 from mlpack.launchers.override import override_file
 from mlpack.launchers.owner import Owner
 from mlpack.launchers.pip_settings import BuildNetwork
+from mlpack.launchers.start_error import start_error
 from mlpack.launchers.this_machine import host_network
 from mlpack.process import Completed, stream
 
@@ -77,7 +78,7 @@ class Composed:
             build = self._argv(("--progress", "plain", "build"))
             done = stream(build, self._say_build, env=self._deployment.environ, timeout_s=BUILD_S)
             if done.code != 0:
-                raise error_of(done.stdout)
+                raise error_of(done.stdout, platforms(config))
         images = sorted({config["services"][name]["image"] for name in built if "image" in config["services"][name]})
         folders, reason = image_folders(images, self._deployment.environ)
         kept = (f"images kept as a build cache: {', '.join(images)}",) if images else ()
@@ -146,20 +147,9 @@ class Composed:
         return tuple(sorted(found, key=lambda container: container.name))
 
     def _start_error(self, output: str) -> MlpackError:
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        said = "\n  ".join(lines[-8:])
-        if "port is already allocated" in output or "address already in use" in output:
-            return TransientError(f"a port is taken:\n  {said}", hint="another program was quicker: run it again")
-        if "pull" in output and ("denied" in output or "timeout" in output or "no such host" in output):
-            return TransientError(
-                f"an image cannot be pulled:\n  {said}", hint="check the network and the image's name"
-            )
-        if "does not match the specified platform" in output or "no matching manifest" in output:
-            return VerifyError(f"an image is for another processor:\n  {said}", hint="check build.platform")
         exited = [instance for instance in self._containers() if not instance.state().running]
-        for instance in exited:
-            said += f"\n  {instance.name} said last:\n    " + "\n    ".join(instance.logs(15))
-        return VerifyError(f"the containers cannot be started:\n  {said}")
+        logs = {instance.name: instance.logs(15) for instance in exited}
+        return start_error(output, logs)
 
     def _compose(self, words: Sequence[str], *, timeout_s: float) -> Completed:
         return stream(self._argv(words), self._say, env=self._deployment.environ, timeout_s=timeout_s)
@@ -172,3 +162,10 @@ class Composed:
     def _argv(self, words: Sequence[str]) -> tuple[str, ...]:
         files = [word for file in self._files for word in ("--file", str(file))]
         return ("docker", "compose", "--project-name", self._deployment.owner.project, *files, *words)
+
+
+def platforms(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Platforms that the configuration asks for by name, sorted."""
+    services = config["services"].values()
+    named = {service["platform"] for service in services if service.get("platform")}
+    return tuple(sorted(named | {p for service in services for p in (service.get("build") or {}).get("platforms", ())}))

@@ -56,7 +56,8 @@ def _ask(run: Run, check: Check, before: list[CheckResult], skip: Collection[str
         raise
     except MlpackError as error:
         where = (f"at {error.where}",) if error.where else ()
-        answer = Answer("failed", error.what.splitlines()[0], (*error.what.splitlines()[1:], *where), error.hint)
+        first, *rest = error.what.splitlines()
+        answer = Answer("failed", first.rstrip(":"), (*(line.strip() for line in rest), *where), error.hint)
     result = CheckResult(
         name=check.NAME,
         status=answer.status,

@@ -46,14 +46,14 @@ def check(run: Run) -> Answer:
     return Answer("passed", "within limit and prediction, nothing killed, nothing read twice", tuple(evidence))
 
 
-def band(service: ServicePlan) -> tuple[float, float, str]:
+def band(service: ServicePlan) -> tuple[int, int, str]:
     """Least and most bytes that the peak need may be, and in words which band that is."""
     predicted = service.memory.peak_bytes
     if service.footprint_source == "measured":
         low, high = MEASURED_BAND
-        return low * predicted, high * predicted, f"{low:g}-{high:g} of the measured prediction"
+        return round(low * predicted), round(high * predicted), f"{low:g}-{high:g} of the measured prediction"
     words = f"from the surely needed {show_mib(service.memory.lower_bytes)} to {ESTIMATE_OVER:g} of the estimate"
-    return float(service.memory.lower_bytes), ESTIMATE_OVER * predicted, words
+    return service.memory.lower_bytes, round(ESTIMATE_OVER * predicted), words
 
 
 def _sum(watch: Watch, measured: ServiceMeasurement) -> str:
