@@ -174,6 +174,16 @@ def verify(
     stop(verify_command(project, tuple(profiles), launcher, python, report, as_json=as_json))
 
 
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(help="spec, profile, plan, host, report, lock or footprint.")] = "spec",
+) -> None:
+    """Print the JSON schema of mlpack.yaml, so that editors complete it, or of one of mlpack's own files."""
+    from mlpack.commands.schema import schema_command
+
+    stop(schema_command(name))
+
+
 def stop(code: int) -> NoReturn:
     """Leave with ``code``."""
     raise typer.Exit(code)
