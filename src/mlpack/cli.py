@@ -73,10 +73,16 @@ def init(
 
 
 @app.command()
-def probe(project: ProjectDir = HERE, as_json: Json = False) -> None:
+def probe(
+    project: ProjectDir = HERE,
+    against: Annotated[Path | None, typer.Option(help="An mlpack.lock: 0 same machine, 1 differs.")] = None,
+    as_json: Json = False,
+) -> None:
     """Read this machine: memory, cores, limits, cards, container engine."""
-    from mlpack.commands.probe import probe_command
+    from mlpack.commands.probe import against_command, probe_command
 
+    if against is not None:
+        stop(against_command(project, against, as_json=as_json))
     stop(probe_command(project, as_json=as_json))
 
 

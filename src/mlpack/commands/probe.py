@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from pathlib import Path
 
-from mlpack.console import heading, say, table
-from mlpack.errors import ExitCode
-from mlpack.probe import probe
+from mlpack.console import heading, progress, say, table
+from mlpack.errors import ExitCode, LockError
+from mlpack.probe import differences, probe
 
 
 def probe_command(project: Path, *, as_json: bool) -> int:
@@ -22,3 +23,29 @@ def probe_command(project: Path, *, as_json: bool) -> int:
         heading(section)
         table(("what", "value"), [(name, value) for _, name, value in lines])
     return ExitCode.OK
+
+
+def against_command(project: Path, lock: Path, *, as_json: bool) -> int:
+    """Compare this machine with the one that ``lock`` was rendered for: 0 the same for every plan, 1 it differs.
+
+    ``lock`` is an mlpack.lock or the folder it lies in. Raises LockError (exit 2) where it is missing or unusable.
+    """
+    from mlpack.lock import LOCK_NAME
+    from mlpack.write import read_lock
+
+    folder = lock if lock.is_dir() else lock.parent
+    found = read_lock(folder) if lock.is_dir() or lock.name == LOCK_NAME else None
+    if found is None:
+        what = "there is no lock" if lock.is_dir() or not lock.exists() else f"is no {LOCK_NAME}"
+        raise LockError(what, where=str(lock), hint=f"name the {LOCK_NAME} of a render, like deploy/prod/{LOCK_NAME}")
+    differs = differences(found.world.host, probe(project))
+    if as_json:
+        say(json.dumps({"same": not differs, "differences": differs}, indent=2))
+    elif differs:
+        for line in differs:
+            say(line)
+    else:
+        say("this machine is the one in the lock, in everything that a plan depends on")
+    if differs:
+        progress(f"  take this machine into the lock: mlpack render {' '.join(found.profiles)} --reprobe")
+    return ExitCode.FAILED if differs else ExitCode.OK

@@ -140,9 +140,9 @@ def _needed(roles: tuple[Role, ...], key: str) -> Schema:
     servers = [name for name, server in SERVERS.items() if server.FACTS.role in roles]
     ours = {"properties": {"server": {"enum": servers}}, "required": ["server"]}
     free = key == "models"  # every program that runs an app may have models too
-    return {"if": ours, "then": {"required": [key]}} | (
-        {} if free else {"else": {"properties": {key: {"type": "null"}}}}
-    )
+    ignored = {} if free else {"else": {"properties": {key: {"type": "null"}}}}
+    said = {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
+    return {"if": ours, "then": said, **ignored}
 
 
 def _only(key: str, value: Schema) -> Schema:
