@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from mlpack.launchers import engine
-from mlpack.lock import Lock
 from mlpack.process import run
 
 IMAGE = "mlpack-e2e-matrix:latest"
@@ -66,15 +65,3 @@ def nothing_left() -> Callable[[], tuple[engine.Found, ...]]:
         return tuple(found for found in engine.labelled(os.environ) if mine in found.label)
 
     return look
-
-
-@pytest.fixture
-def lock_file(tmp_path: Path) -> Callable[[Lock], Path]:
-    """Writes a lock where a child process reads it."""
-
-    def write(lock: Lock) -> Path:
-        path = tmp_path / "lock.json"
-        path.write_text(lock.to_json(), encoding="utf-8")
-        return path
-
-    return write
