@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.planner.build import GUNICORN, footprint, host, plan, region
+from tests.planner.build import GUNICORN, footprint, host, plan, region, spec
 
 from mlpack.errors import DoesNotFit
 from mlpack.footprint import Footprint
+from mlpack.model import DtypeShare, ModelFile, ModelInfo
+from mlpack.planner import make_plan
+from mlpack.planner.machines import named
 from mlpack.units import GIB, MIB
 
 HEAVY = footprint(
@@ -91,3 +94,82 @@ def test_an_absolute_budget_is_named_as_what_to_raise() -> None:
         plan({"web": {**GUNICORN, "workers": 4}}, {"web": HEAVY}, on=host(64 * GIB), budget={"memory_bytes": 2 * GIB})
     assert caught.value.hint is not None
     assert "budget.memory of " in caught.value.hint
+
+
+def refusal_of(service: dict[str, object], print_: Footprint, gib: float, info: ModelInfo, **more: object) -> str:
+    """The hint for one service whose model has the header ``info``."""
+    whole = spec({"web": {**GUNICORN, **service}}, **more)
+    with pytest.raises(DoesNotFit) as caught:
+        make_plan(
+            host(int(gib * GIB)),
+            whole,
+            {"web": print_},
+            profiles=(),
+            origins={},
+            runtimes={"web": ("torch",)},
+            infos={"m": info},
+        )
+    return caught.value.hint or ""
+
+
+def header(dtype: str, count: int, name: str = "safetensors") -> ModelInfo:
+    """A model of ``count`` bytes in one dtype."""
+    share = DtypeShare(dtype=dtype, parameters=count // 4, bytes=count)
+    file = ModelFile(path="m", size_bytes=count, header_sha256="0" * 64)
+    return ModelInfo(format=name, files=(file,), dtypes=(share,))
+
+
+def weights_of(mib: float) -> Footprint:
+    """A process that is all weights."""
+    return footprint(regions=(region("m weights", "load", "anonymous", "process", mib),))
+
+
+def test_half_the_precision_is_offered_where_it_fits_and_only_there() -> None:
+    offered = refusal_of({"workers": 2}, weights_of(2000), 4, header("F32", 2000 * MIB))
+    assert "weights in 16 bits" in offered
+    assert plan({"web": {**GUNICORN, "workers": 2}}, {"web": weights_of(1000)}, on=host(4 * GIB))
+    assert "16 bits" not in refusal_of({"workers": 2}, weights_of(2000), 4, header("F16", 2000 * MIB)), "it is already"
+    assert "16 bits" not in refusal_of({"workers": 8}, weights_of(2000), 4, header("F32", 2000 * MIB)), "not enough"
+
+
+def test_a_smaller_gguf_is_offered() -> None:
+    offered = refusal_of({"workers": 1}, weights_of(3500), 4, header("Q8_0", 3500 * MIB, "gguf"))
+    assert "4-bit file" in offered
+    assert plan({"web": {**GUNICORN, "workers": 1}}, {"web": weights_of(3500 * 18 / 34)}, on=host(4 * GIB))
+
+
+def test_fewer_replicas_that_are_offered_fit() -> None:
+    services = {"web": {**GUNICORN, "workers": 1, "replicas": 4}, "proxy": {"server": "nginx", "to": "web"}}
+    with pytest.raises(DoesNotFit) as caught:
+        plan(services, {"web": HEAVY}, on=host(6 * GIB))
+    found = re.search(r"replicas: (\d) for web", caught.value.hint or "")
+    assert found is not None
+    fewer = int(found.group(1))
+    services["web"]["replicas"] = fewer
+    assert plan(services, {"web": HEAVY}, on=host(6 * GIB))
+    services["web"]["replicas"] = fewer + 1
+    with pytest.raises(DoesNotFit):
+        plan(services, {"web": HEAVY}, on=host(6 * GIB))
+
+
+def test_a_larger_share_of_this_host_is_offered_where_it_would_do() -> None:
+    budget = {"memory_share": 0.5}
+    with pytest.raises(DoesNotFit) as caught:
+        plan({"web": {**GUNICORN, "workers": 2}}, {"web": HEAVY}, on=host(8 * GIB), budget=budget)
+    found = re.search(r"budget.memory_share: (0\.\d+) of this host", caught.value.hint or "")
+    assert found is not None
+    share = float(found.group(1))
+    assert plan({"web": {**GUNICORN, "workers": 2}}, {"web": HEAVY}, on=host(8 * GIB), budget={"memory_share": share})
+    with pytest.raises(DoesNotFit):
+        plan(
+            {"web": {**GUNICORN, "workers": 2}}, {"web": HEAVY}, on=host(8 * GIB), budget={"memory_share": share - 0.02}
+        )
+
+
+def test_the_machine_that_is_named_would_do() -> None:
+    error = refusal({"workers": 4}, HEAVY, 8)
+    named_ = re.search(r"\((\d+) GiB as it is sold, like (\S+?)( or|\))", error.hint or "")
+    assert named_ is not None
+    facts = named(named_.group(2))
+    assert facts is not None
+    assert plan({"web": {**GUNICORN, "workers": 4}}, {"web": HEAVY}, on=facts)

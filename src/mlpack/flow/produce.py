@@ -46,6 +46,7 @@ class Prepared:
     gathered: Gathered
     footprints: dict[str, Footprint]
     runtimes: Mapping[str, tuple[RuntimeName, ...]]
+    infos: Mapping[str, ModelInfo]
     stale: tuple[Finding, ...]
 
     def plan(self, host: HostFacts, spec: Spec | None = None, origins: Mapping[str, Origin] | None = None) -> Plan:
@@ -59,6 +60,7 @@ class Prepared:
             origins={**loaded.origins, **(origins or {})},
             runtimes=self.runtimes,
             requirements=self.gathered.requirements,
+            infos=self.infos,
         )
         return plan.model_copy(update={"findings": (*plan.findings, *self.stale)})
 
@@ -75,7 +77,7 @@ def prepare(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> Prepared:
             footprints[name] = measured
         else:
             stale.append(_stale(name))
-    return Prepared(gathered, footprints, _runtimes(gathered, infos), tuple(stale))
+    return Prepared(gathered, footprints, _runtimes(gathered, infos), infos, tuple(stale))
 
 
 def make(gathered: Gathered, host: HostFacts, infos: Mapping[str, ModelInfo]) -> tuple[Plan, dict[str, Footprint]]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlpack.plan import Decided
+from mlpack.planner.alternatives import must_bytes
 from mlpack.planner.budget import Household, water_fill
 from mlpack.planner.capacity import candidates, pick
 from mlpack.planner.decide import whole
 from mlpack.planner.memory import Need, need
-from mlpack.planner.refusal import must_bytes, refuse_household, refuse_limit
+from mlpack.planner.refusal import refuse_household, refuse_limit
 from mlpack.planner.subject import Choice, Subject
 from mlpack.report import Finding
 from mlpack.spec import Spec

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mlpack.errors import SpecError
 from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
+from mlpack.model import ModelInfo
 from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
 from mlpack.planner.budget import core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
@@ -24,6 +25,7 @@ from mlpack.servers import SERVERS
 from mlpack.spec import RuntimeName, Service, Spec
 
 BUILT_IN = Catalog(servers=SERVERS, runtimes=RUNTIMES, library_environment=library_environment)
+NO_INFOS: Mapping[str, ModelInfo] = {}
 NO_REQUIREMENTS: Mapping[str, Sequence[str]] = {}
 
 
@@ -36,12 +38,14 @@ def make_plan(
     origins: Mapping[str, Origin],
     runtimes: Mapping[str, tuple[RuntimeName, ...]],
     requirements: Mapping[str, Sequence[str]] = NO_REQUIREMENTS,
+    infos: Mapping[str, ModelInfo] = NO_INFOS,
     catalog: Catalog = BUILT_IN,
 ) -> Plan:
     """Decide everything about ``spec`` on ``host``.
 
     ``footprints`` has one process of each service by name; a program without an app of the project may be left out.
     ``origins``: dotted path of the spec -> where its value came from. ``runtimes`` and ``requirements``: by service.
+    ``infos``: headers by model, for the alternatives in a refusal.
     Raises DoesNotFit (memory, cores or a card are missing) and SpecError (settings that contradict each other).
     """
     notes_on_cards = require_cpu(host, spec)
@@ -54,6 +58,7 @@ def make_plan(
             spec,
             footprints=footprints,
             runtimes=runtimes.get(name, ()),
+            infos=infos,
             origins=origins,
             catalog=catalog,
         )
@@ -103,6 +108,7 @@ def _subject(
     *,
     footprints: Mapping[str, Footprint],
     runtimes: Sequence[RuntimeName],
+    infos: Mapping[str, ModelInfo],
     origins: Mapping[str, Origin],
     catalog: Catalog,
 ) -> Subject:
@@ -124,6 +130,7 @@ def _subject(
         cores=1.0,
         origins=origins,
         packaged=packaged,
+        infos=tuple(infos[model] for model in service.models if model in infos),
         reload=spec.settings.reload and server.FACTS.role == "app",
         expected_concurrency=max(loads) if loads else None,
     )

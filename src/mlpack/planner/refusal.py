@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Literal
+from math import ceil
 
 from mlpack.errors import DoesNotFit
+from mlpack.planner.alternatives import fewer_replicas, must_bytes, smaller
 from mlpack.planner.budget import Household
-from mlpack.planner.capacity import preload_blocked
 from mlpack.planner.machines import fitting_machines, sold_bytes
-from mlpack.planner.memory import Need, Row, need
+from mlpack.planner.memory import Need, Row
 from mlpack.planner.subject import Choice, Subject
 from mlpack.units import GIB, ceil_mib, show_mib
 
@@ -25,7 +24,7 @@ def refuse_limit(subject: Subject, choice: Choice, sum_: Need, limit: int) -> Do
         f"{show_mib(must - limit)} short",
         *sum_lines(subject, choice, sum_),
     ]
-    ways = [f"set it to {show_mib(must)} or more, or leave it out", *_smaller(subject, choice, must - limit)]
+    ways = [f"set it to {show_mib(must)} or more, or leave it out", *smaller(subject, choice, must - limit)]
     return DoesNotFit("\n".join(lines), where=f"services.{subject.name}.memory", hint="; or ".join(ways))
 
 
@@ -45,7 +44,12 @@ def refuse_household(wanted: Mapping[str, Wanted], house: Household) -> DoesNotF
     subject, choice, sum_ = wanted[largest]
     lines += sum_lines(subject, choice, sum_)
     needed = sum(musts.values())
-    ways = [*_smaller(subject, choice, -(-short // choice.replicas)), _bigger_host(needed, house)]
+    ways = [
+        *fewer_replicas({name: (one[1].replicas, musts[name]) for name, one in wanted.items()}, short),
+        *smaller(subject, choice, -(-short // choice.replicas)),
+        *_bigger_share(needed, house),
+        _bigger_host(needed, house),
+    ]
     return DoesNotFit(
         "\n".join(lines),
         where="budget.memory",
@@ -53,11 +57,6 @@ def refuse_household(wanted: Mapping[str, Wanted], house: Household) -> DoesNotF
         needed_bytes=needed,
         host_bytes=_host_bytes(needed, house),
     )
-
-
-def must_bytes(subject: Subject, sum_: Need) -> int:
-    """What is refused below: the whole measured need with headroom, or the sure part of an estimate."""
-    return sum_.limit if subject.sure else min(ceil_mib(sum_.lower), sum_.limit)
 
 
 def sum_lines(subject: Subject, choice: Choice, sum_: Need) -> list[str]:
@@ -84,53 +83,16 @@ def _times(replicas: int) -> str:
     return f" ({replicas} replicas)" if replicas > 1 else ""
 
 
-def _smaller(subject: Subject, choice: Choice, short: int) -> list[str]:
-    """What would make one replica ``short`` bytes smaller: each way worked out, those that do not suffice left out."""
-    ways = []
-    now = must_bytes(subject, need(subject, choice))
-
-    def saves(other: Choice) -> bool:
-        return now - must_bytes(subject, need(subject, other)) >= short
-
-    fields: tuple[Literal["workers", "concurrency"], ...] = ("workers", "concurrency")
-    for field in fields:
-        lesser = (n for n in range(getattr(choice, field) - 1, 0, -1) if saves(_with(choice, field, n)))
-        found = next(lesser, None)
-        if found is not None:
-            ways.append(f"{field}: {found} for {subject.name}")
-    if preload_blocked(subject) and not subject.footprint.fork_proven and choice.workers > 1 and _may_preload(subject):
-        proven = replace(subject, footprint=subject.footprint.model_copy(update={"fork_proven": True}))
-        if now - must_bytes(proven, need(proven, replace(choice, preload=True))) >= short:
-            ways.append("preload, if `mlpack estimate --measure` proves that workers answer after a fork")
-    return ways + _smaller_input(subject, choice, short)
-
-
-def _with(choice: Choice, field: Literal["workers", "concurrency"], number: int) -> Choice:
-    return replace(choice, workers=number) if field == "workers" else replace(choice, concurrency=number)
-
-
-def _may_preload(subject: Subject) -> bool:
-    unsafe = any(runtime.fork_safe == "no" for runtime in subject.runtimes)
-    return subject.facts.preload_fork_point is not None and not unsafe
-
-
-def _smaller_input(subject: Subject, choice: Choice, short: int) -> list[str]:
-    measured = subject.sure
-    per_request = sum(
-        r.bytes if measured else r.lower_bytes
-        for r in subject.footprint.regions
-        if r.per == "request" and r.kind == "anonymous"
-    )
-    activations = per_request * choice.workers * choice.concurrency
-    if activations <= short or not subject.computes:
-        return []
-    share = int(100 * (1 - short * (1.05 if measured else 1.0) / activations))
-    return [f"a max_input (batch, tokens or shape) of at most {share} % of today's"] if share >= 1 else []
-
-
 def _host_bytes(must: int, house: Household) -> int:
     """The memory with which this very plan would fit, under the same share and keep-back."""
     return ceil_mib(max(must / house.share if house.share else 0, must + house.kept_bytes))
+
+
+def _bigger_share(must: int, house: Household) -> list[str]:
+    """The share of this very host with which the plan would fit, where what is kept back stays free."""
+    if house.share is None or must > house.total.value - house.kept_bytes:
+        return []
+    return [f"budget.memory_share: {ceil(100 * must / house.total.value) / 100:g} of this host"]
 
 
 def _bigger_host(must: int, house: Household) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlpack.footprint import Footprint, Region
+from mlpack.model import ModelInfo
 from mlpack.plan import Decided
 from mlpack.planner.decide import whole
 from mlpack.runtimes.base import Runtime, RuntimeFacts
@@ -44,6 +45,8 @@ class Subject:
     """The footprint is the program's own packaged numbers: it runs no code of the project, or nobody estimated it."""
     reload: bool = False
     """Workers restart when a source file changes (dev)."""
+    infos: tuple[ModelInfo, ...] = ()
+    """Headers of its models where they are known: what a refusal knows of dtypes."""
     expected_concurrency: int | None = None
     """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
 
