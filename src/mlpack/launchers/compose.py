@@ -121,6 +121,8 @@ class Composed:
         below = self._config()
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{owner.project}-"))  # 0700: it may hold a proxy's password
         (self._scratch / OWNER_FILE).write_text(owner.label, encoding="utf-8")
+        for line in written_folders(below):
+            self._say(line)
         builds = any("build" in service for service in below["services"].values())
         network = host_network(self._deployment.environ) if builds else BuildNetwork({})
         for line in network.said:
@@ -162,6 +164,16 @@ class Composed:
     def _argv(self, words: Sequence[str]) -> tuple[str, ...]:
         files = [word for file in self._files for word in ("--file", str(file))]
         return ("docker", "compose", "--project-name", self._deployment.owner.project, *files, *words)
+
+
+def written_folders(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """A line for each folder of this machine that a service may write to: requests then leave traces in it."""
+    return tuple(
+        f"{name} writes to {mount['source']}: what requests store there stays"
+        for name, service in config["services"].items()
+        for mount in service.get("volumes") or ()
+        if mount["type"] == "bind" and not mount.get("read_only")
+    )
 
 
 def platforms(config: Mapping[str, Any]) -> tuple[str, ...]:

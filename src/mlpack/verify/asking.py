@@ -48,6 +48,13 @@ class Asker:
         self.requests, self.bases = requests, bases
         self._files, self._environ, self._timeout_s, self._secrets = Files(root), environ, timeout_s, secrets
 
+    def at(self, service: str, url: str) -> Asker:
+        """The same, with ``service`` asked at ``url``: one replica among several."""
+        bases = {**self.bases, service: url}
+        return Asker(
+            self.requests, bases, self._files.root, self._environ, timeout_s=self._timeout_s, secrets=self._secrets
+        )
+
     def ask(self, name: str) -> Asked:
         """One request."""
         with open_client(verify=False) as client:

@@ -50,6 +50,7 @@ def _prove(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, name: s
     service = run.service(instance)
     planned, workers = service.workers.value, _Workers(run, instance, eyes)
     bound_s = max(LEAST_S, min(MOST_S, 4 * planned * service.times.request_s.value))
+    asker = run.asking() if instance.url is None else run.asking().at(instance.service, instance.url)
     start_s = time.monotonic()
     requests = singles = bursts = 0
     while not workers.all_proven(planned):
@@ -59,11 +60,11 @@ def _prove(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, name: s
             return _unproven(run, instance, workers, requests, elapsed_s)
         if singles < SINGLES * planned:
             singles += 1
-            asked = [workers.single(lambda: run.asking().ask(name))]
+            asked = [workers.single(lambda: asker.ask(name))]
         else:
             bursts += 1
             count = min(32, planned * service.concurrency.value + planned)
-            asked = workers.burst(lambda count=count: run.asking().together(name, count))  # type: ignore[misc]
+            asked = workers.burst(lambda count=count: asker.together(name, count))  # type: ignore[misc]
         requests += len(asked)
         wrong = next((one for one in asked if not one.right), None)
         if wrong is not None:

@@ -108,7 +108,8 @@ def _first_inference(run: Run, instance: Instance) -> Answer | None:
     names = [n for n in largest(run.plan.spec.requests) if instance.service in run.services_of(n)]
     if not names:
         return None
-    asked = run.asking().ask(names[0])
+    asker = run.asking() if instance.url is None else run.asking().at(instance.service, instance.url)
+    asked = asker.ask(names[0])
     if asked.right:
         return None
     cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
