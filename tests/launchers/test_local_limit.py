@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from mlpack.launchers import local_limit
 from mlpack.launchers.local_limit import Limit, Wanted, make_limit, remove, systemd_scope
+from mlpack.process import Completed
 from mlpack.units import MIB
 
 WANTED = Wanted(memory_bytes=64 * MIB, cpus=1.5, pids=50)
@@ -15,7 +17,7 @@ WANTED = Wanted(memory_bytes=64 * MIB, cpus=1.5, pids=50)
 
 def fake_proc(tmp_path: Path, cgroup: str, mountinfo: str) -> Path:
     """A /proc of a process in these groups."""
-    for name in ("self", str(__import__("os").getpid())):
+    for name in ("self", str(os.getpid())):
         folder = tmp_path / "proc" / name
         folder.mkdir(parents=True)
         (folder / "cgroup").write_text(cgroup)
@@ -82,10 +84,11 @@ def test_v2_makes_a_sibling_and_cleans_up_when_a_limit_is_refused(
 def test_systemd_is_asked_for_a_scope_with_the_same_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
 
-    class Done:
-        code = 0
+    def answer(argv: tuple[str, ...], **_: object) -> Completed:
+        asked.append(argv)
+        return Completed(argv, 0, "", "")
 
-    monkeypatch.setattr(local_limit, "run", lambda argv, **_: (asked.append(tuple(argv)), Done())[1])
+    monkeypatch.setattr(local_limit, "run", answer)
     words = systemd_scope("run-web-1", WANTED, {})
     assert words[0] == "systemd-run"
     assert words[-3:] == ("--unit", "run-web-1", "--")
