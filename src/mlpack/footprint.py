@@ -46,6 +46,8 @@ class Footprint(Noun):
     """Process start to first right answer."""
     request_s: float
     """The largest request, alone."""
+    growth_bytes_per_request: float | None = None
+    """What one process keeps of every request, measured over many; None where nobody measured, 0 where none showed."""
     rss_peak_bytes: int | None = None
     """Peak RSS; what Celery's max_memory_per_child compares."""
     widened: tuple[str, ...] = ()

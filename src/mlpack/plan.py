@@ -110,6 +110,10 @@ class ServicePlan(Noun):
     """What bounds the concurrency in the rendered files; 'nothing' is said aloud."""
     preload: Decided[bool]
     fork_point: ForkPoint
+    recycle: Decided[int] | None = None
+    """Requests or tasks after which a worker is replaced; None: never."""
+    recycle_jitter: Decided[int] | None = None
+    """Up to so many more, drawn for each worker, so that they do not reload together."""
     worker_class: Decided[str] | None = None
     port: int | None
     publish: int | None

@@ -102,6 +102,8 @@ class Service(Noun):
     concurrency: PositiveInt | None = None
     """Requests one worker handles at once."""
     replicas: PositiveInt | None = None
+    recycle: PositiveInt | None = None
+    """Requests (or tasks) after which a worker is replaced by a fresh one, which loads again: for known leaks."""
     preload: bool | None = None
     memory_bytes: PositiveInt | None = None
     """The limit, where the user insists on one; the planner refuses it if it does not fit."""

@@ -10,6 +10,7 @@ from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
 from mlpack.model import ModelInfo
 from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
+from mlpack.planner import recycling
 from mlpack.planner.budget import core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
 from mlpack.planner.notes import crowded_llms, notes
@@ -148,5 +149,6 @@ def _findings(settled: Mapping[str, Settled], plans: Mapping[str, ServicePlan], 
         found += one.findings
         found += notes(one.subject, one.choice, plans[name], spec.load)
         found += clashes(one.subject, one.choice)
+        found += recycling.notes(one.subject, one.choice, plans[name])
     llms = [name for name, one in settled.items() if one.subject.facts.role == "llm"]
     return [*found, *crowded_llms(plans, spec, llms)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlpack.plan import Decided, ServicePlan, TimePlan
-from mlpack.planner import capacity, threads
+from mlpack.planner import capacity, recycling, threads
 from mlpack.planner.budget import decided_cpus
 from mlpack.planner.claims import Settled
 from mlpack.planner.decide import text, whole
@@ -58,6 +58,7 @@ def service_plan(
         value=1, source="default", because="one; more where the spec asks for it"
     )
     worker_class = subject.admission.worker_class
+    recycle = recycling.decided(subject, choice, settled.sum_, settled.limit.value)
     shared = crowded or threads.teams(subject, choice.workers, choice.concurrency) * choice.replicas > 1
     return ServicePlan(
         server=subject.service.server,
@@ -71,6 +72,8 @@ def service_plan(
         enforced_by=subject.admission.enforced_by,
         preload=capacity.decided_preload(subject, choice),
         fork_point=fork_point(subject, choice),
+        recycle=recycle,
+        recycle_jitter=recycling.jitter(choice, recycle),
         worker_class=None
         if worker_class is None
         else text(value=worker_class, source="calculated", because=f"what {subject.facts.name} runs this app with"),

@@ -52,6 +52,8 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
         words += ["--soft-time-limit", str(times.soft_s.value)]
     if times.hard_s is not None:
         words += ["--time-limit", str(times.hard_s.value)]
+    if service.recycle is not None:
+        words += ["--max-tasks-per-child", str(service.recycle.value)]
     words += ["--", "task.acks_late=true", "task.reject_on_worker_lost=true"]
     if times.child_start_s is not None:
         words += [f"worker.proc_alive_timeout={times.child_start_s.value}"]

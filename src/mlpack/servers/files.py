@@ -32,6 +32,8 @@ def gunicorn_settings(plan: Plan, name: str) -> tuple[Setting, ...]:
         "workers": service.workers.because,
         "threads": f"requests at once per worker: {service.concurrency.because}",
         "preload_app": service.preload.because,
+        "max_requests": service.recycle.because if service.recycle else "",
+        "max_requests_jitter": service.recycle_jitter.because if service.recycle_jitter else "",
         "timeout": (service.times.worker_s or service.times.graceful_s).because,
         "graceful_timeout": service.times.graceful_s.because,
     }

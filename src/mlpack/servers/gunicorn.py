@@ -98,6 +98,8 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
         values["threads"] = service.concurrency.value
     values |= {
         "preload_app": service.preload.value,
+        **({"max_requests": service.recycle.value} if service.recycle else {}),
+        **({"max_requests_jitter": service.recycle_jitter.value} if service.recycle_jitter else {}),
         "timeout": (service.times.worker_s or service.times.graceful_s).value,
         "graceful_timeout": service.times.graceful_s.value,
         "keepalive": KEEPALIVE_S,
