@@ -11,6 +11,7 @@ from mlpack.artifact import Artifact
 from mlpack.estimate import estimate
 from mlpack.flow.gather import Gathered
 from mlpack.flow.inputs import footprint_inputs
+from mlpack.flow.tasks import task_limits
 from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
 from mlpack.lock import Lock, World
@@ -18,6 +19,8 @@ from mlpack.model import ModelInfo
 from mlpack.plan import Plan
 from mlpack.planner import make_plan
 from mlpack.planner.subject import Origin
+from mlpack.planner.task_limits import TaskLimit
+from mlpack.planner.task_limits import clashes as task_clashes
 from mlpack.render import render
 from mlpack.report import Finding
 from mlpack.runtimes import runtime_of
@@ -48,6 +51,8 @@ class Prepared:
     runtimes: Mapping[str, tuple[RuntimeName, ...]]
     infos: Mapping[str, ModelInfo]
     stale: tuple[Finding, ...]
+    task_limits: Mapping[str, tuple[TaskLimit, ...]]
+    """Service -> what its tasks' decorators say."""
 
     def plan(self, host: HostFacts, spec: Spec | None = None, origins: Mapping[str, Origin] | None = None) -> Plan:
         """The plan on ``host``, of another ``spec`` where one is tried out; ``origins`` are then its new values'."""
@@ -62,7 +67,12 @@ class Prepared:
             requirements=self.gathered.requirements,
             infos=self.infos,
         )
-        return plan.model_copy(update={"findings": (*plan.findings, *self.stale)})
+        clashes = [
+            finding
+            for name, limits in self.task_limits.items()
+            for finding in task_clashes(name, plan.services[name], limits)
+        ]
+        return plan.model_copy(update={"findings": (*plan.findings, *clashes, *self.stale)})
 
 
 def prepare(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> Prepared:
@@ -77,7 +87,7 @@ def prepare(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> Prepared:
             footprints[name] = measured
         else:
             stale.append(_stale(name))
-    return Prepared(gathered, footprints, _runtimes(gathered, infos), infos, tuple(stale))
+    return Prepared(gathered, footprints, _runtimes(gathered, infos), infos, tuple(stale), _task_limits(gathered))
 
 
 def make(gathered: Gathered, host: HostFacts, infos: Mapping[str, ModelInfo]) -> tuple[Plan, dict[str, Footprint]]:
@@ -104,6 +114,14 @@ def produce(gathered: Gathered, world: World) -> Produced:
         files=artifact_hashes(artifacts),
     )
     return Produced(lock=lock, artifacts=artifacts)
+
+
+def _task_limits(gathered: Gathered) -> dict[str, tuple[TaskLimit, ...]]:
+    return {
+        name: limits
+        for name, service in gathered.spec.services.items()
+        if service.server == "celery" and service.app and (limits := task_limits(gathered.root, service.app))
+    }
 
 
 def _runtimes(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> dict[str, tuple[RuntimeName, ...]]:
