@@ -43,6 +43,12 @@ def test_an_exit_names_the_exception() -> None:
     assert cause.hint
 
 
+def test_a_servers_own_traceback_is_only_a_consequence() -> None:
+    halt = ["Traceback (most recent call last):", "  raise HaltServer", "gunicorn.errors.HaltServer: <HaltServer 3>"]
+    assert last_error([*TRACEBACK, *halt]) == "ValueError: bad header"
+    assert last_error(halt) is None
+
+
 def test_known_log_lines_have_a_hint() -> None:
     cause = likely_cause("web-1", State("exited", False, 1), 0, ["ModuleNotFoundError: No module named 'x'"])
     assert "requirements" in (cause.hint or "")

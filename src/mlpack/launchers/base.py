@@ -15,6 +15,10 @@ Say = Callable[[str], None]
 LauncherName = Literal["compose", "process"]
 
 
+LOG_LINES = 200
+"""Lines of a log that are looked through: the tracebacks of several workers, and of the server itself."""
+
+
 @dataclass(frozen=True)
 class Deployment:
     """What is to be started: a rendered folder, its plan, and whose run this is."""
@@ -74,7 +78,7 @@ class Instance(Protocol):
     def state(self) -> State:
         """How it is doing now."""
 
-    def logs(self, lines: int = 40) -> tuple[str, ...]:
+    def logs(self, lines: int = LOG_LINES) -> tuple[str, ...]:
         """The last ``lines`` lines it wrote."""
 
 

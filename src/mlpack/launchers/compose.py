@@ -80,7 +80,8 @@ class Composed:
             if done.code != 0:
                 raise error_of(done.stdout, platforms(config))
         images = sorted({config["services"][name]["image"] for name in built if "image" in config["services"][name]})
-        folders, reason = image_folders(images, self._deployment.environ)
+        used = sorted({service["image"] for service in config["services"].values() if "image" in service})
+        folders, reason = image_folders(used, self._deployment.environ)
         kept = (f"images kept as a build cache: {', '.join(images)}",) if images else ()
         return Built(kept, folders, reason)
 

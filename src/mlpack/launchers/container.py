@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.errors import VerifyError
 from mlpack.launchers import engine
-from mlpack.launchers.base import State
+from mlpack.launchers.base import LOG_LINES, State
 
 GONE = State(status="removed", running=False)
 
@@ -39,7 +39,7 @@ class Container:
         found = engine.inspect(self.container, self._environ)
         return engine.parse_state(found) if found else GONE
 
-    def logs(self, lines: int = 40) -> tuple[str, ...]:
+    def logs(self, lines: int = LOG_LINES) -> tuple[str, ...]:
         """The last lines of stdout and stderr, in the order in which the engine kept them."""
         answer = engine.docker(("logs", "--tail", str(lines), self.container), self._environ)
         return tuple((answer.stdout + answer.stderr).splitlines()[-lines:])

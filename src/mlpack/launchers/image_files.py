@@ -12,15 +12,17 @@ from mlpack.launchers.engine import docker
 
 def image_folders(images: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple[Path, ...], str | None]:
     """The layers of ``images`` as folders, and why there are none where they cannot be read from here."""
-    if not images:
-        return (), None
-    answer = docker(("image", "inspect", *images), environ)
-    if answer.code != 0:
-        return (), "the engine does not tell where its images are"
     folders: dict[Path, None] = {}
-    for image in json.loads(answer.stdout):
-        for path in layer_paths(image.get("GraphDriver") or {}):
+    present = False
+    for name in images:
+        answer = docker(("image", "inspect", name), environ)
+        if answer.code != 0:
+            continue  # not pulled yet: nothing of it was used before
+        present = True
+        for path in layer_paths(json.loads(answer.stdout)[0].get("GraphDriver") or {}):
             folders[path] = None
+    if not present:
+        return (), None
     if not folders:
         return (), "the engine's image store does not tell where layers are on disk"
     unread = [path for path in folders if not os.access(path, os.R_OK | os.X_OK)]

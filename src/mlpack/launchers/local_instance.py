@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.errors import MlpackError
-from mlpack.launchers.base import State
+from mlpack.launchers.base import LOG_LINES, State
 from mlpack.meter.cgroup import CgroupDirs, read_counters
 from mlpack.meter.cgroup_find import find_cgroup
 
@@ -37,7 +37,7 @@ class LocalInstance:
             return State("running", running=True, oom_killed=killed)
         return State("exited", running=False, exit_code=128 - code if code < 0 else code, oom_killed=killed)
 
-    def logs(self, lines: int = 40) -> tuple[str, ...]:
+    def logs(self, lines: int = LOG_LINES) -> tuple[str, ...]:
         """The last lines of its log file."""
         try:
             return tuple(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

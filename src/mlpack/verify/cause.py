@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from mlpack.launchers.base import State
 
 _TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid:\s*(\d+)\)")
+CONSEQUENCES = ("gunicorn.errors.HaltServer", "SystemExit")
+"""Exceptions that follow from an app's."""
 LOG_LINES = 8
 """Lines of a log that a report quotes."""
 HINTS: tuple[tuple[str, str], ...] = (
@@ -74,12 +76,15 @@ def last_error(logs: Sequence[str]) -> str | None:
 
 
 def _error_index(lines: Sequence[str]) -> int | None:
-    """A traceback ends with its first line that is not indented."""
+    """Where the last traceback names its exception: its first line that is not indented. A server's own traceback,
+    which only says that a worker did not start, is passed over for the app's."""
     starts = [index for index, line in enumerate(lines) if "Traceback (most recent call last)" in line]
-    if not starts:
-        return None
-    after = range(starts[-1] + 1, len(lines))
-    return next((index for index in after if not lines[index][:1].isspace()), len(lines) - 1)
+    for start in reversed(starts):
+        after = range(start + 1, len(lines))
+        error = next((index for index in after if not lines[index][:1].isspace()), len(lines) - 1)
+        if not lines[error].startswith(CONSEQUENCES):
+            return error
+    return None
 
 
 def _exit_hint(code: int | None) -> str | None:

@@ -19,6 +19,7 @@ from mlpack.verify.watch import begin
 
 NAME = "starts"
 NEEDS = ("builds",)
+PROGRAMS = ("bin/*", "usr/bin/*", "usr/local/bin/*")
 SETTLE_S = 1.0
 """A service without a health check counts as started when it has not ended within this; others are waited for."""
 PATIENCE = 3.0
@@ -64,11 +65,18 @@ def _evict(run: Run) -> str | None:
     if run.built.files_unread is not None:
         return run.built.files_unread
     models = [resolve(run.root, file.path) for info in run.lock.world.models.values() for file in info.files]
-    files = [file for file in models if file.is_file()] + list(code_files(run.built.files))
+    files = [file for file in models if file.is_file()]
+    files += [*code_files(run.built.files), *_programs(run.built.files)]
     if not files:
         return None
     run.say(f"dropping {len(files)} files from the page cache")
     return evict(_real(files)).because() or None
+
+
+def _programs(folders: tuple[Path, ...]) -> list[Path]:
+    """Programs of image layers: an interpreter is mapped like a library."""
+    found = [file for folder in folders for place in PROGRAMS for file in folder.glob(place)]
+    return [file for file in found if file.is_file() and not file.is_symlink()]
 
 
 def _real(files: list[Path]) -> list[Path]:
