@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from tests.formats.build import (
+    DATA,
     keras_bytes,
     lightgbm_bytes,
     safetensors_bytes,
     safetensors_header,
     small_gguf,
     torch_bytes,
+    zip_bytes,
 )
 
 from mlpack.errors import ModelFileError
@@ -24,8 +26,10 @@ from mlpack.formats import FORMATS, inspect
 from mlpack.runtimes import RUNTIMES
 
 PICKLE = pickle.dumps({"a": 1}, protocol=4)
-HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
-ONNX = b"\x08\x08\x12\x07pytorch" + bytes(20)
+HDF5 = (DATA / "real" / "newer.h5").read_bytes()
+KERAS = (DATA / "real" / "trained.keras").read_bytes()
+ONNX = (DATA / "real" / "inside.onnx").read_bytes()
+OLD = (DATA / "real" / "before-1.6.pth").read_bytes()
 SAFETENSORS = safetensors_bytes(safetensors_header({"a": ("F32", (2,))}))
 
 READ = [
@@ -34,12 +38,12 @@ READ = [
     ("m.gguf", small_gguf(), "gguf"),
     ("blob-of-ollama", small_gguf(), "gguf"),
     ("trees.txt", lightgbm_bytes(), "lightgbm"),
-    ("m.keras", keras_bytes(), "keras"),
+    ("m.keras", KERAS, "keras"),
     ("m.h5", HDF5, "hdf5"),
     ("m.onnx", ONNX, "onnx"),
     ("m.pt", torch_bytes(), "pytorch"),
     ("m.PTH", torch_bytes(), "pytorch"),
-    ("old.bin", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19." + bytes(9), "pytorch"),
+    ("old.bin", OLD, "pytorch"),
     ("m.joblib", PICKLE, "joblib"),
     ("m.pkl", PICKLE, "pickle"),
 ]
@@ -66,16 +70,16 @@ def test_a_folder_with_one_model_is_that_model(tmp_path: Path, name: str, conten
 
 
 def test_the_hash_of_a_file_without_a_header_follows_content_and_size(tmp_path: Path) -> None:
-    def digest(content: bytes) -> str:
-        return inspect(write(tmp_path / "m.h5", content)).files[0].header_sha256
+    def digest(value: object) -> str:
+        return inspect(write(tmp_path / "m.pkl", pickle.dumps(value))).files[0].header_sha256
 
-    assert digest(HDF5) == digest(HDF5)
-    assert len({digest(HDF5), digest(HDF5 + b"\0"), digest(HDF5[:-1] + b"\1")}) == 3
+    assert digest("a") == digest("a")
+    assert len({digest("a"), digest("b"), digest("aa")}) == 3
 
 
 def test_every_format_has_a_runtime() -> None:
     served = {name for runtime in RUNTIMES.values() for name in runtime.FACTS.formats}
-    assert served == set(FORMATS)
+    assert served == set(FORMATS) - {"xgboost"}  # no runtime of mlpack's knows its memory yet: only its size is told
 
 
 @pytest.mark.parametrize("pack", [zlib.compress, gzip.compress])
@@ -96,27 +100,6 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_external_data_of_onnx_counts(tmp_path: Path) -> None:
-    path = write(tmp_path / "m.onnx", ONNX)
-    write(tmp_path / "m.onnx.data", bytes(5000))
-    info = inspect(path)
-    assert [file.path for file in info.files] == ["m.onnx", "m.onnx.data"]
-    assert info.size_bytes == len(ONNX) + 5000
-
-
-def test_a_saved_model(tmp_path: Path) -> None:
-    write(tmp_path / "saved_model.pb", b"\x08\x01")
-    (tmp_path / "variables").mkdir()
-    with pytest.raises(ModelFileError, match=r"without variables.index or data"):
-        inspect(tmp_path)
-    write(tmp_path / "variables" / "variables.index", b"index")
-    write(tmp_path / "variables" / "variables.data-00000-of-00001", bytes(300))
-    info = inspect(tmp_path)
-    assert info.format == "savedmodel"
-    assert info.size_bytes == 307
-    assert "variables/variables.index" in {file.path for file in info.files}
-
-
 CUT = [
     ("m.pt", torch_bytes()[:-30], "no directory at its end"),
     ("m.keras", keras_bytes()[:-30], "no directory at its end"),
@@ -128,7 +111,11 @@ NOT_THAT = [
     ("m.h5", b"hello, this is text", "is not an HDF5 file"),
     ("m.onnx", b"hello, this is text", "is not an ONNX model"),
     ("m.joblib", b"hello, this is text", "neither a pickle"),
-    ("m.pkl", b"hello, this is text", "not a pickle"),
+    ("m.pkl", b"hello, this is text", "neither a pickle"),
+    ("m.ubj", b"hello, this is text", "is not an XGBoost model"),
+    ("m.ckpt.index", b"hello, this is text", "is not a checkpoint's index"),
+    ("m.keras", zip_bytes({"metadata.json": b"{}", "x": b""}), "without Keras' config.json"),
+    ("m.pt", zip_bytes({"x/version": b"3"}), "without PyTorch's data.pkl"),
     ("m.lgb", b"hello, this is text", "is not a LightGBM model"),
     ("m.pt", small_gguf(), "is named like pytorch, but its content is gguf"),
     ("m.gguf", torch_bytes(), "is named like gguf, but its content is pytorch"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlpack.formats import (
+    checkpoint,
     gguf,
     hdf5,
     joblib,
@@ -16,6 +17,7 @@ from mlpack.formats import (
     safetensors,
     savedmodel,
     transformers,
+    xgboost,
 )
 from mlpack.formats.base import Format
 from mlpack.formats.detect import format_of
@@ -26,6 +28,7 @@ FORMATS: dict[str, Format] = {
     "transformers": transformers,
     "gguf": gguf,
     "lightgbm": lightgbm,
+    "xgboost": xgboost,
     "keras": keras,
     "hdf5": hdf5,
     "onnx": onnx,
@@ -33,6 +36,7 @@ FORMATS: dict[str, Format] = {
     "joblib": joblib,
     "pickle": pickles,
     "savedmodel": savedmodel,
+    "checkpoint": checkpoint,
 }
 
 

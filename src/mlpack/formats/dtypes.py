@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlpack.model import DtypeShare
+from mlpack.model import Architecture, DtypeShare
 
 SAFETENSORS_BITS = {  # safetensors 0.6, enum Dtype
     "BOOL": 8,
@@ -40,3 +40,10 @@ def merged(shares: Iterable[DtypeShare]) -> tuple[DtypeShare, ...]:
         sums[share.dtype] = (parameters + share.parameters, count + share.bytes)
     found = (DtypeShare(dtype=name, parameters=p, bytes=b) for name, (p, b) in sums.items())
     return tuple(sorted(found, key=lambda share: (-share.bytes, share.dtype)))
+
+
+def by_shapes(dtypes: Iterable[DtypeShare], convolved: int) -> Architecture | None:
+    """A convolutional net, where most parameters are in tensors of four or more dimensions (``convolved``)."""
+    if convolved and 2 * convolved > sum(share.parameters for share in dtypes):
+        return Architecture(family="convolutional", name="convolutional, by the shapes of its tensors")
+    return None

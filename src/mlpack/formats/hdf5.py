@@ -1,15 +1,19 @@
-"""HDF5 weights and models of Keras 2 (.h5). Size only, so far."""
+"""HDF5 weights and models of Keras (.h5, .hdf5): every dataset's type and shape from the object headers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mlpack.formats.base import FormatFacts
-from mlpack.formats.reading import failed, head_of, size_only
-from mlpack.model import ModelInfo
+from mlpack.formats.dtypes import by_shapes, merged
+from mlpack.formats.hdf5_header import MAGIC
+from mlpack.formats.hdf5_tree import Weights, read_weights
+from mlpack.formats.reading import described
+from mlpack.formats.window import window
+from mlpack.model import ModelFile, ModelInfo
+from mlpack.units import show_bytes
 
 FACTS = FormatFacts("hdf5", (".h5", ".hdf5"))
-MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - the mark is enough
@@ -18,7 +22,31 @@ def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - the mark is enou
 
 
 def read(path: Path) -> ModelInfo:
-    """The file's size."""
-    if not head_of(path).startswith(MAGIC):
-        raise failed(path, "is not an HDF5 file: its signature is missing", "check what was downloaded")
-    return size_only(FACTS.name, [path], "the HDF5 header")
+    """The weights; an optimiser's state is left out and named."""
+    with window(path) as whole:
+        found = read_weights(whole)
+        return info_of(FACTS.name, described(path, whole.size, found.sha256), [found])
+
+
+def info_of(format_name: str, file: ModelFile, found: list[Weights]) -> ModelInfo:
+    """A model of the weights in one file. TensorFlow copies them: nothing is mapped."""
+    dense, strange = sum(one.dense for one in found), sum(one.strange for one in found)
+    dtypes = () if dense else merged(share for one in found for share in one.shares)
+    beside = sum(one.beside_bytes for one in found)
+    unknown = []
+    if dense:
+        unknown.append("parameters and dtypes (groups with an index of their own are not read)")
+    elif not dtypes:
+        unknown.append("parameters and dtypes (it holds no arrays of numbers)")
+    if strange:
+        unknown.append(f"{strange:,} datasets that are not arrays of numbers")
+    if beside:
+        unknown.append(f"what serving needs (beside the weights {show_bytes(beside)} of an optimiser's state)")
+    return ModelInfo(
+        format=format_name,
+        files=(file,),
+        dtypes=dtypes,
+        compressed=any(one.filtered for one in found),
+        architecture=by_shapes(dtypes, sum(one.convolved for one in found)),
+        unknown=tuple(unknown),
+    )

@@ -1,12 +1,11 @@
-"""joblib dumps (scikit-learn): a pickle, often compressed as a whole. Size and compression only; never unpickled."""
+"""joblib dumps (scikit-learn): a pickle with arrays raw in the file, often compressed as a whole; never unpickled."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from mlpack.formats import pickles
 from mlpack.formats.base import FormatFacts
-from mlpack.formats.pickles import COMPRESSED, is_pickle
-from mlpack.formats.reading import failed, head_of, size_only
 from mlpack.model import ModelInfo
 
 FACTS = FormatFacts("joblib", (".joblib",))
@@ -18,9 +17,5 @@ def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - see below
 
 
 def read(path: Path) -> ModelInfo:
-    """The file's size, and whether it is compressed."""
-    head = head_of(path)
-    compressed = head.startswith(COMPRESSED)
-    if not compressed and not is_pickle(head):
-        raise failed(path, "is neither a pickle nor a compressed one", "check what was downloaded")
-    return size_only(FACTS.name, [path], "the pickle", compressed=compressed)
+    """Arrays by dtype, compression, and the class that is pickled."""
+    return pickles.read_as(FACTS.name, path)

@@ -1,16 +1,24 @@
-"""Keras 3's .keras: a zip archive of metadata.json, config.json and HDF5 weights. Size only, so far."""
+"""Keras 3's .keras: a zip archive of metadata.json, config.json and HDF5 weights, which lie in it as they are."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from mlpack.formats import archive
+from mlpack.formats.archive import Archive
 from mlpack.formats.base import FormatFacts
-from mlpack.formats.reading import size_only
+from mlpack.formats.hdf5 import info_of
+from mlpack.formats.hdf5_tree import read_weights
+from mlpack.formats.reading import described, failed
+from mlpack.formats.window import window
 from mlpack.model import ModelInfo
 
 FACTS = FormatFacts("keras", (".keras",))
 FIRST_ENTRY = "metadata.json"
+CONFIG = "config.json"
+WEIGHTS = ".weights.h5"
+PACKED = "parameters and dtypes (the weights are compressed in the archive, and not unpacked)"
 
 
 def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - the first entry is enough
@@ -19,6 +27,22 @@ def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - the first entry 
 
 
 def read(path: Path) -> ModelInfo:
-    """The archive's size."""
-    archive.check_end(path)
-    return size_only(FACTS.name, [path], "the .keras header")
+    """All weights in the archive, of one file or of shards."""
+    with window(path) as whole:
+        found = Archive(whole)
+        if CONFIG not in found.entries:
+            raise failed(path, "is a zip archive without Keras' config.json", "check what it is")
+        names = [name for name in found.entries if name.endswith(WEIGHTS) and "/" not in name]
+        digest = hashlib.sha256(repr(sorted(found.entries.items())).encode())
+        digest.update(found.content(CONFIG))
+        if any(found.entries[name].method != archive.STORED for name in names):
+            return ModelInfo(
+                format=FACTS.name,
+                files=(described(path, whole.size, digest.hexdigest()),),
+                compressed=True,
+                unknown=(PACKED,),
+            )
+        weights = [read_weights(found.data(name)) for name in names]
+        for one in weights:
+            digest.update(one.sha256.encode())
+        return info_of(FACTS.name, described(path, whole.size, digest.hexdigest()), weights)

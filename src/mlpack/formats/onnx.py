@@ -1,20 +1,24 @@
-"""ONNX: a protocol buffer with the weights inside, or beside it in a file that it names. Size only, so far."""
+"""ONNX: a protocol buffer with the weights inside, or beside it in files that it names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mlpack.formats.base import FormatFacts
-from mlpack.formats.reading import failed, head_of, size_only
-from mlpack.model import ModelInfo
+from mlpack.formats.dtypes import by_shapes, merged
+from mlpack.formats.onnx_graph import External, Graph, Reader
+from mlpack.formats.protobuf import Walker
+from mlpack.formats.reading import data_file, described, failed, head_of
+from mlpack.formats.window import window
+from mlpack.model import ModelFile, ModelInfo
 
 FACTS = FormatFacts("onnx", (".onnx",))
 FIRST_FIELDS = frozenset(
-    number << 3 | wire for number, wire in ((1, 0), (2, 2), (3, 2), (4, 2), (5, 0), (6, 2), (7, 2))
+    number << 3 | wire for number, wire in ((1, 0), (2, 2), (3, 2), (4, 2), (5, 0), (6, 2), (7, 2), (8, 2))
 )
-"""Keys of ModelProto's first fields: ir_version, producer, domain, versions, doc_string, graph. A weak mark."""
-EXTERNAL_SUFFIXES = (".data", "_data")
-"""What exporters append to the file's name for external data."""
+"""Keys of ModelProto's first fields: ir_version, producer, domain, versions, doc_string, graph, opset. A weak mark."""
+MOST_FILES = 10_000
+NO_WEIGHTS = "parameters and dtypes (the graph carries no tensors)"
 
 
 def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - protocol buffers have no mark
@@ -23,8 +27,41 @@ def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - protocol buffers
 
 
 def read(path: Path) -> ModelInfo:
-    """The sizes of the file and of external data of the customary names."""
+    """The graph's tensors, those of subgraphs, functions and constants included; data files must be there and whole."""
     if head_of(path)[0] not in FIRST_FIELDS:
         raise failed(path, "is not an ONNX model: it does not begin like one", "check what was downloaded")
-    beside = (path.with_name(path.name + suffix) for suffix in EXTERNAL_SUFFIXES)
-    return size_only(FACTS.name, [path, *(file for file in beside if file.is_file())], "the ONNX graph")
+    with window(path) as whole:
+        graph = Reader(Walker(whole)).model()
+        own = described(path, whole.size, graph.sha256)
+    if len(graph.external) > MOST_FILES:
+        raise failed(path, f"names {len(graph.external):,} data files", "the file is damaged")
+    beside = [_data(path, name, needed) for name, needed in sorted(graph.external.items())]
+    dtypes = merged(graph.shares())
+    return ModelInfo(
+        format=FACTS.name,
+        files=(own, *beside),
+        dtypes=dtypes,
+        mappable=False,  # ONNX Runtime copies and repacks what it reads (docs/memory.md)
+        architecture=by_shapes(dtypes, graph.convolved),
+        unknown=_unknown(graph),
+    )
+
+
+def _unknown(graph: Graph) -> tuple[str, ...]:
+    found = [] if graph.parameters else [NO_WEIGHTS]
+    if graph.strange:
+        found.append(f"{graph.strange:,} tensors of types newer than mlpack")
+    return tuple(found)
+
+
+def _data(path: Path, name: str, needed: External) -> ModelFile:
+    """The data file ``name`` beside the graph. Raises ModelFileError where it is absent or too short."""
+    beside = path.parent / name
+    if not beside.exists():
+        what = f"keeps {needed.tensors:,} tensors in {name!r}, which is not there"
+        raise failed(path, what, "fetch the data file too: it belongs beside the graph")
+    found = data_file(beside)
+    if found.size_bytes < needed.end:
+        what = f"is truncated: tensors of {path.name} reach to byte {needed.end:,}, it has {found.size_bytes:,}"
+        raise failed(beside, what, "fetch it again")
+    return found

@@ -1,27 +1,27 @@
-"""Plain pickles (.pkl): only recognised and sized. Reading one means running it, which mlpack never does."""
+"""Pickles (.pkl) and joblib dumps: arrays and named classes from the instructions, which are never run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mlpack.formats.base import FormatFacts
-from mlpack.formats.reading import failed, head_of, size_only
-from mlpack.model import ModelInfo
+from mlpack.formats.dtypes import merged
+from mlpack.formats.numpy_arrays import Arrays
+from mlpack.formats.packed import UNPACKED_BYTES, packing, unpacked
+from mlpack.formats.pickle_source import Cursor, Ended, Source, Stored
+from mlpack.formats.pickle_values import TooLong
+from mlpack.formats.pickle_walk import walk
+from mlpack.formats.reading import failed, head_of, sized_file
+from mlpack.formats.window import Window, window
+from mlpack.model import Architecture, ModelInfo
+from mlpack.units import show_bytes
 
 FACTS = FormatFacts("pickle", (".pkl", ".pickle"))
 PROTOCOLS = range(2, 6)
-COMPRESSED = (
-    b"\x78\x01",
-    b"\x78\x5e",
-    b"\x78\x9c",
-    b"\x78\xda",
-    b"\x1f\x8b",
-    b"BZh",
-    b"\xfd7zXZ",
-    b"\x5d\x00\x00",
-    b"\x04\x22\x4d\x18",
-)
-"""zlib (four levels), gzip, bzip2, xz, lzma, lz4: what joblib writes and reads (joblib/numpy_pickle_utils.py)."""
+UNTOLD = "parameters and dtypes"
+MODEL_MODULES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.", "torch.", "statsmodels.")
+"""Libraries whose classes say what a pickle is."""
+PLUMBING = ("joblib.numpy_pickle", "numpy.", "numpy ", "_codecs", "builtins.", "copyreg.", "copy_reg.", "collections.")
 
 
 def is_pickle(head: bytes) -> bool:
@@ -35,9 +35,57 @@ def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - see below
 
 
 def read(path: Path) -> ModelInfo:
-    """The file's size, and whether it is compressed."""
+    """Arrays by dtype and the class that is pickled; of a compressed one as far as it is unpacked."""
+    return read_as(FACTS.name, path)
+
+
+def read_as(format_name: str, path: Path) -> ModelInfo:
+    """The same for both formats. Nothing is mapped: estimators copy their arrays when they take their state."""
     head = head_of(path)
-    compressed = head.startswith(COMPRESSED)
-    if not compressed and not is_pickle(head):
-        raise failed(path, "is not a pickle of protocol 2 to 5", "check what was downloaded")
-    return size_only(FACTS.name, [path], "the pickle", compressed=compressed)
+    kind = packing(head)
+    if kind is None and not is_pickle(head):
+        raise failed(path, "is neither a pickle of protocol 2 to 5 nor a compressed one", "check what was downloaded")
+    visitor = Arrays()
+    with window(path) as whole:
+        doubt = _walked(whole, kind, visitor)
+    return ModelInfo(
+        format=format_name,
+        files=(sized_file(path),),
+        dtypes=() if doubt else merged(visitor.shares()),
+        compressed=kind is not None,
+        architecture=_architecture(visitor),
+        unknown=_unknown(doubt, visitor),
+    )
+
+
+def _walked(whole: Window, kind: str | None, visitor: Arrays) -> str | None:
+    """Follow the pickle; the reason where it was not followed to its end."""
+    source: Source | None = Stored(whole) if kind is None else unpacked(whole, kind)
+    if source is None:
+        return f"compressed with {kind}, which is not unpacked"
+    if kind is not None and not is_pickle(head := Cursor(source).take(2)):
+        raise failed(whole.path, f"is compressed with {kind}, but holds no pickle ({head.hex()})", "check what it is")
+    source = Stored(whole) if kind is None else unpacked(whole, kind)
+    assert source is not None
+    try:
+        walk(Cursor(source), visitor)
+    except Ended:
+        return f"compressed with {kind}; the first {show_bytes(UNPACKED_BYTES)} inside were looked at"
+    except TooLong:
+        return "more instructions than are followed"
+    return None
+
+
+def _architecture(visitor: Arrays) -> Architecture | None:
+    """The first class of a model library that is named: what a pipeline or a forest begins with."""
+    found = next((name for name in visitor.classes if name.startswith(MODEL_MODULES)), None)
+    found = found or next((name for name in visitor.classes if not name.startswith(PLUMBING)), None)
+    return None if found is None else Architecture(family="other", name=found)
+
+
+def _unknown(doubt: str | None, visitor: Arrays) -> tuple[str, ...]:
+    if doubt:
+        return (f"{UNTOLD} ({doubt})",)
+    if not visitor.sizes:
+        return (f"{UNTOLD} (the pickle holds no arrays)",)
+    return ("Python objects beside the arrays (only the file's size bounds them)",)

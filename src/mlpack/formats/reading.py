@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import stat
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mlpack.errors import ModelFileError
-from mlpack.model import ModelFile, ModelInfo
+from mlpack.model import ModelFile
 from mlpack.units import MIB, show_bytes
 
 HEAD_BYTES = 4096
 """Enough for every format's mark and for a Git LFS pointer."""
 HEADER_BYTES = 32 * MIB
 """The longest JSON header or index that is read; a trillion parameters in 140,000 tensors take 15 MiB."""
+WHOLE_JSON_BYTES = 2 * MIB
+MOST_JSON_VALUES = 150_000
+"""JSON that is parsed at once (config.json) is this long at most and has so many values: 150,000 of them take 35 MB."""
 DIGEST_BYTES = MIB
 """Of formats without a header of their own, this much is hashed, with the size."""
 LFS_MARK = b"version https://git-lfs.github.com/spec/"
@@ -40,6 +44,8 @@ def system_errors(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise failed(path, "no permission to read it", "make it readable for the user who runs mlpack") from error
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise failed(path, "is a symbolic link that leads back to itself", "point it to the weights") from error
         raise failed(path, f"cannot be read: {error.strerror or error}") from error
 
 
@@ -72,17 +78,19 @@ def head_of(path: Path) -> bytes:
 
 
 def exactly(file: BinaryIO, count: int, path: Path) -> bytes:
-    """``count`` bytes from where ``file`` stands; a file that ends before is truncated, or shrinks while it is read."""
-    found = file.read(count)
+    """``count`` bytes from where ``file`` stands. The caller has checked the size: one that ends before has shrunk."""
+    with system_errors(path):
+        found = file.read(count)
     if len(found) < count:
-        raise failed(path, f"is truncated: {count:,} bytes expected, {len(found):,} found", "fetch it again")
+        what = f"changes while it is read: {count:,} bytes expected, {len(found):,} found"
+        raise failed(path, what, "wait until nothing writes to it any more")
     return found
 
 
 def parsed_json(text: bytes, path: Path, what: str) -> dict[str, Any]:
     """The JSON object in ``text``; duplicate keys, other values and nonsense are refused. ``what`` names it."""
     try:
-        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        found = json.loads(text, object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise failed(path, f"{what} is not valid JSON: {_first_line(error)}", "fetch it again") from error
     if not isinstance(found, dict):
@@ -93,11 +101,13 @@ def parsed_json(text: bytes, path: Path, what: str) -> dict[str, Any]:
 def json_file(path: Path) -> tuple[dict[str, Any], ModelFile]:
     """The JSON object in the file ``path``, and the file itself."""
     with opened(path) as (file, size):
-        if size > HEADER_BYTES:
+        if size > WHOLE_JSON_BYTES:
             raise failed(
-                path, f"is {show_bytes(size)}, more than the {show_bytes(HEADER_BYTES)} that a description may be"
+                path, f"is {show_bytes(size)}, more than the {show_bytes(WHOLE_JSON_BYTES)} that a description may be"
             )
         text = exactly(file, size, path)
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_JSON_VALUES:
+        raise failed(path, f"holds more than {MOST_JSON_VALUES:,} values, which no description of a model needs")
     return parsed_json(text, path, path.name), described(path, size, hashlib.sha256(text).hexdigest())
 
 
@@ -114,17 +124,14 @@ def sized_file(path: Path) -> ModelFile:
     return described(path, size, digest.hexdigest())
 
 
-def size_only(format_name: str, paths: list[Path], unread: str, *, compressed: bool = False) -> ModelInfo:
-    """A model of which only the size is known. ``unread`` names the header that is not read yet."""
-    return ModelInfo(
-        format=format_name,
-        files=tuple(sized_file(path) for path in paths),
-        compressed=compressed,
-        unknown=(f"parameters and dtypes ({unread} isn't read yet)",),
-    )
+def data_file(path: Path) -> ModelFile:
+    """A file of weights that another file describes: its size alone tells it apart."""
+    with opened(path) as (_, size):
+        return described(path, size, hashlib.sha256(str(size).encode()).hexdigest())
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A hook for the json module: keys that occur twice are refused."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -132,7 +139,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse_constant(name: str) -> Any:
+def refuse_constant(name: str) -> Any:
+    """A hook for the json module: NaN and infinities are refused."""
     raise ValueError(f"{name} is not a number of JSON")
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpack.formats.base import FormatFacts
-from mlpack.formats.dtypes import SAFETENSORS_BITS, merged
-from mlpack.formats.reading import HEADER_BYTES, described, exactly, failed, opened, parsed_json
+from mlpack.formats.dtypes import SAFETENSORS_BITS, by_shapes, merged
+from mlpack.formats.json_members import Members
+from mlpack.formats.reading import HEADER_BYTES, described, exactly, failed, opened
 from mlpack.formats.shards import read_index
-from mlpack.model import Architecture, DtypeShare, ModelFile, ModelInfo
+from mlpack.model import DtypeShare, ModelFile, ModelInfo
 from mlpack.units import show_bytes
 
 FACTS = FormatFacts("safetensors", (".safetensors", ".safetensors.index.json"))
 LENGTH_BYTES = 8
 MOST_DIMENSIONS = 64
 LARGEST = 2**63
+PLACE_BITS = 64
+MOST_TENSORS = 200_000
+"""Tensors of one file; the largest checkpoints have 140,000 in all their files together."""
+MOST_DTYPES = 100
 CONVOLUTION_DIMENSIONS = 4
 """Weights of a 2-d convolution: (out, in, height, width)."""
 
@@ -52,6 +56,8 @@ def read(path: Path) -> ModelInfo:
 def read_shard(path: Path) -> Shard:
     """One file's header, checked against its size: no tensor outside the file, none over another, no gap."""
     with opened(path) as (file, size):
+        if size < LENGTH_BYTES:
+            raise failed(path, f"is truncated: it has {size} bytes, not even a header's length", "fetch it again")
         prefix = exactly(file, LENGTH_BYTES, path)
         length = int.from_bytes(prefix, "little")
         if length > HEADER_BYTES:
@@ -60,33 +66,80 @@ def read_shard(path: Path) -> Shard:
         if LENGTH_BYTES + length > size:
             what = f"is truncated: its header claims {length:,} bytes, the file has {size:,}"
             raise failed(path, what, "fetch it again")
-        text = exactly(file, length, path)
-    header = parsed_json(text, path, "its header")
-    header.pop("__metadata__", None)
-    shares, convolved = _sums(path, header, size - LENGTH_BYTES - length)
-    return Shard(described(path, size, hashlib.sha256(prefix + text).hexdigest()), shares, convolved)
+        end = LENGTH_BYTES + length
+        members = Members(
+            lambda count: exactly(file, min(count, end - file.tell()), path), path, "its header", before=prefix
+        )
+        sums = _Sums(path)
+        for batch in members.batches():
+            sums.add(batch)
+        rest = members.rest
+        while not rest.strip() and (rest := members.more()):
+            pass
+    if rest.strip():
+        raise failed(path, "its header goes on after its end", "the file is damaged")
+    sums.check_places(size - end)
+    return Shard(described(path, size, members.hexdigest()), sums.shares(), sums.convolved)
 
 
-def _sums(path: Path, header: dict[str, Any], data_bytes: int) -> tuple[tuple[DtypeShare, ...], int]:
-    """Parameters and bytes by dtype, and parameters in convolutions, after every tensor's place was checked."""
-    places: list[tuple[int, int, str]] = []
-    parameters: dict[str, int] = {}
-    sizes: dict[str, int] = {}
-    convolved = 0
-    for name, value in header.items():
-        dtype, shape, start, end = _described(path, name, value)
-        count = prod(shape)
-        bits = SAFETENSORS_BITS.get(dtype)
-        if end < start or (bits is not None and (end - start) * 8 != count * bits):
-            raise failed(path, f"tensor {name!r} of {count:,} {dtype} cannot lie at bytes {start:,} to {end:,}")
-        places.append((start, end, name))
-        parameters[dtype] = parameters.get(dtype, 0) + count
-        sizes[dtype] = sizes.get(dtype, 0) + end - start
-        if len(shape) >= CONVOLUTION_DIMENSIONS:
-            convolved += count
-    _check_places(path, sorted(places), data_bytes)
-    shares = tuple(DtypeShare(dtype=name, parameters=parameters[name], bytes=sizes[name]) for name in parameters)
-    return shares, convolved
+class _Sums:
+    """Parameters and bytes by dtype, and every tensor's place: two numbers in one, as 200,000 of them must be small."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.parameters: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
+        self.convolved = 0
+        self._places: list[int] = []
+        self._names: set[int] = set()
+        self._last = (0, "")
+
+    def add(self, members: dict[str, Any]) -> None:
+        """Count some tensors."""
+        for name, value in members.items():
+            if name == "__metadata__":
+                continue
+            dtype, shape, start, end = _described(self.path, name, value)
+            count = prod(shape)
+            bits = SAFETENSORS_BITS.get(dtype)
+            if end < start or (bits is not None and (end - start) * 8 != count * bits):
+                raise failed(
+                    self.path, f"tensor {name!r} of {count:,} {dtype} cannot lie at bytes {start:,} to {end:,}"
+                )
+            if hash(name) in self._names:
+                raise failed(self.path, f"its header is not valid: {name!r} occurs twice", "the file is damaged")
+            self._names.add(hash(name))
+            self._last = max(self._last, (end, name))
+            self._places.append(start << PLACE_BITS | end)
+            if len(self._places) > MOST_TENSORS or len(self.parameters) > MOST_DTYPES:
+                raise failed(self.path, f"describes more than {MOST_TENSORS:,} tensors", "the file is damaged")
+            self.parameters[dtype] = self.parameters.get(dtype, 0) + count
+            self.sizes[dtype] = self.sizes.get(dtype, 0) + end - start
+            if len(shape) >= CONVOLUTION_DIMENSIONS:
+                self.convolved += count
+
+    def shares(self) -> tuple[DtypeShare, ...]:
+        """The sums."""
+        return tuple(
+            DtypeShare(dtype=name, parameters=count, bytes=self.sizes[name]) for name, count in self.parameters.items()
+        )
+
+    def check_places(self, data_bytes: int) -> None:
+        """The format allows no overlap, no gap, and nothing after the last tensor."""
+        end, name = self._last
+        if end > data_bytes:
+            what = f"is truncated: tensor {name!r} ends at byte {end:,} of {data_bytes:,} bytes of data"
+            raise failed(self.path, what, "fetch it again")
+        position = 0
+        for place in sorted(self._places):
+            start, end = place >> PLACE_BITS, place & (1 << PLACE_BITS) - 1
+            if start != position:
+                kind = "overlaps another" if start < position else "leaves a gap before it"
+                raise failed(self.path, f"the tensor at byte {start:,} {kind}", "the file is damaged")
+            position = end
+        if position != data_bytes:
+            what = f"has {data_bytes - position:,} bytes after its last tensor"
+            raise failed(self.path, what, "the file is damaged")
 
 
 def _described(path: Path, name: str, value: Any) -> tuple[str, list[int], int, int]:
@@ -103,31 +156,15 @@ def _described(path: Path, name: str, value: Any) -> tuple[str, list[int], int, 
     return dtype, shape, start, end
 
 
-def _check_places(path: Path, places: list[tuple[int, int, str]], data_bytes: int) -> None:
-    """``places`` (start, end, name) in order: the format allows no overlap, no gap, and nothing after the last."""
-    position = 0
-    for start, end, name in places:
-        if end > data_bytes:
-            what = f"is truncated: tensor {name!r} ends at byte {end:,} of {data_bytes:,} bytes of data"
-            raise failed(path, what, "fetch it again")
-        if start != position:
-            kind = "overlaps another" if start < position else "leaves a gap before it"
-            raise failed(path, f"tensor {name!r} {kind} at byte {start:,}", "the file is damaged")
-        position = end
-    if position != data_bytes:
-        raise failed(path, f"has {data_bytes - position:,} bytes after its last tensor", "the file is damaged")
-
-
 def _info(files: tuple[ModelFile, ...], shards: list[Shard]) -> ModelInfo:
     dtypes = merged(share for shard in shards for share in shard.shares)
     total = sum(share.parameters for share in dtypes)
     convolved = sum(shard.convolved for shard in shards)
-    by_shapes = Architecture(family="convolutional", name="convolutional, by the shapes of its tensors")
     return ModelInfo(
         format=FACTS.name,
         files=files,
         dtypes=dtypes,
         mappable=True,
-        architecture=by_shapes if total and 2 * convolved > total else None,
+        architecture=by_shapes(dtypes, convolved),
         unknown=() if total else ("weights (the header names no tensors)",),
     )

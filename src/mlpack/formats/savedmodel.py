@@ -1,15 +1,20 @@
-"""TensorFlow's SavedModel: a folder with a graph and its variables. Sizes only, so far."""
+"""TensorFlow's SavedModel: a folder with a graph and its variables, or with the weights as constants in the graph."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mlpack.formats.base import FormatFacts
-from mlpack.formats.reading import failed, size_only, system_errors
+from mlpack.formats.checkpoint import info_of
+from mlpack.formats.dtypes import by_shapes, merged
+from mlpack.formats.protobuf import Walker
+from mlpack.formats.reading import failed, sized_file
+from mlpack.formats.tf_bundle import read_bundle
+from mlpack.formats.tf_graph import read_constants
+from mlpack.formats.window import window
 from mlpack.model import ModelInfo
 
 FACTS = FormatFacts("savedmodel", (), folder=True)
-MOST_FILES = 10_000
 
 
 def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - a folder has no first bytes
@@ -18,16 +23,24 @@ def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001 - a folder has no 
 
 
 def read(path: Path) -> ModelInfo:
-    """Graph and variables. A graph without variables is whole: its weights are constants."""
-    variables = path / "variables"
-    files = [path / "saved_model.pb"]
-    if variables.is_dir():
-        with system_errors(variables):
-            found = sorted(file for file in variables.iterdir() if file.name.startswith("variables."))
-        shards = [file for file in found if ".data-" in file.name]
-        if not (variables / "variables.index").is_file() or not shards:
-            raise failed(path, "has a variables folder without variables.index or data", "fetch the model again")
-        if len(shards) > MOST_FILES:
-            raise failed(path, f"has {len(shards):,} files of variables")
-        files += found
-    return size_only(FACTS.name, files, "the variables index")
+    """Variables by their index. A graph without variables is whole: its constants are counted."""
+    graph, variables = sized_file(path / "saved_model.pb"), path / "variables"
+    index = variables / "variables.index"
+    if index.is_file():
+        found = info_of(FACTS.name, read_bundle(index))
+        if found.dtypes:
+            return found.model_copy(update={"files": (graph, *found.files)})
+    elif variables.is_dir() and any(variables.iterdir()):
+        raise failed(path, "has a variables folder without variables.index", "fetch the model again")
+    with window(path / "saved_model.pb") as whole:
+        constants = read_constants(Walker(whole))
+    if constants.meta_graphs == 0:
+        raise failed(path / "saved_model.pb", "is not a SavedModel: it has no graph", "fetch the model again")
+    dtypes = merged(constants.shares)
+    return ModelInfo(
+        format=FACTS.name,
+        files=(graph,),
+        dtypes=dtypes,
+        architecture=by_shapes(dtypes, constants.convolved),
+        unknown=("weights (no variables: constants of the graph are counted)",),
+    )

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from mlpack.formats.reading import failed, json_file
+from mlpack.formats.json_members import MEMBER_BYTES, Members
+from mlpack.formats.reading import HEADER_BYTES, described, failed, opened, parsed_json
 from mlpack.model import ModelFile
+from mlpack.units import show_bytes
 
 SHOWN = 3
 """Absent files named in an error."""
+MOST_SHARDS = 10_000
+WEIGHT_MAP = re.compile(rb'"weight_map"\s*:\s*(?=\{)')
 
 
 def read_index(path: Path) -> tuple[ModelFile, tuple[Path, ...]]:
     """The index file, and the shards it names, in order of their names. All must lie in the index's own folder."""
-    content, file = json_file(path)
-    weight_map = content.get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise failed(path, "has no weight_map, so it names no files")
-    names = set()
-    for name in weight_map.values():
-        if type(name) is str and name in names:
-            continue
-        if not isinstance(name, str) or not name or name in {".", ".."} or set(name) & set("/\\\0"):
-            raise failed(path, f"names {name!r}, which is not a file of its own folder", "fetch the model again")
-        names.add(name)
+    with opened(path) as (source, size):
+        if size > HEADER_BYTES:
+            raise failed(path, f"is {show_bytes(size)}, more than the {show_bytes(HEADER_BYTES)} an index may have")
+        members = Members(source.read, path, path.name)
+        names = _names(path, members)
+    file = described(path, size, members.hexdigest())
     shards = tuple(path.parent / name for name in sorted(names))
     absent = [shard.name for shard in shards if not shard.exists()]
     if absent:
@@ -32,3 +33,33 @@ def read_index(path: Path) -> tuple[ModelFile, tuple[Path, ...]]:
             path, f"names files that are not there: {', '.join(absent[:SHOWN])}{more}", "fetch the missing files"
         )
     return file, shards
+
+
+def _names(path: Path, members: Members) -> set[str]:
+    """Every file that the map of weights names; the rest of the index must be sound JSON too."""
+    head = members.more(MEMBER_BYTES)
+    found = WEIGHT_MAP.search(head)
+    before, names, after = head, set[str](), b""
+    if found is not None:
+        before = head[: found.end()] + b"{}"
+        for batch in members.batches(head[found.end() :]):
+            _add(path, batch.values(), names)
+        after = members.rest
+    after += members.more(MEMBER_BYTES)
+    if len(after) > MEMBER_BYTES or members.more(1):
+        raise failed(path, f"has more than {show_bytes(MEMBER_BYTES)} beside its weight_map")
+    outer = parsed_json(before + after, path, path.name)
+    if outer.get("weight_map") != {} or not names:
+        raise failed(path, "has no weight_map, so it names no files")
+    return names
+
+
+def _add(path: Path, values: Iterable[object], names: set[str]) -> None:
+    for name in values:
+        if type(name) is str and name in names:
+            continue
+        if not isinstance(name, str) or not name or name in {".", ".."} or set(name) & set("/\\\0"):
+            raise failed(path, f"names {name!r}, which is not a file of its own folder", "fetch the model again")
+        names.add(name)
+        if len(names) > MOST_SHARDS:
+            raise failed(path, f"names more than {MOST_SHARDS:,} files", "it is damaged")

@@ -17,7 +17,7 @@ FACTS = facts(
     measured().tensorflow,
     packages=("tensorflow", "tensorflow-cpu", "keras", "tf-keras"),
     modules=("tensorflow",),
-    formats=("keras", "hdf5", "savedmodel"),
+    formats=("keras", "hdf5", "savedmodel", "checkpoint"),
     pool="pool",
     fork_safe="no",  # hung on every request after a preload (docs/memory.md, preload)
 )

@@ -1,0 +1,99 @@
+"""A long JSON object read member by member, a batch at a time: a header of any length takes the same little memory.
+
+A batch is cut behind a member's value and parsed whole by the json module. A cut inside of a string or a nested value
+leaves an opening that its added brace cannot close, so that it never parses by mistake.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from mlpack.formats.reading import failed, parsed_json, refuse_constant, unique_pairs
+from mlpack.units import KIB, MIB
+
+BATCH_BYTES = 256 * KIB
+MEMBER_BYTES = MIB
+"""The longest single member: metadata, never a tensor."""
+CUT = re.compile(rb'[}"\]\d]\s*(,)\s*"')
+START = re.compile(rb"\s*\{")
+CUT_WITHIN = 4 * KIB
+DECODER = json.JSONDecoder(object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
+
+
+class Members:
+    """The members of an object whose bytes ``read`` gives, ``what`` in messages. They are hashed, ``before`` first."""
+
+    def __init__(self, read: Callable[[int], bytes], path: Path, what: str, *, before: bytes = b"") -> None:
+        self._read, self._path, self._what = read, path, what
+        self._digest = sha256(before)
+        self.rest = b""
+        """What follows the object, once all its members were given."""
+
+    def hexdigest(self) -> str:
+        """SHA-256 of all bytes that were read."""
+        return self._digest.hexdigest()
+
+    def more(self, count: int = BATCH_BYTES) -> bytes:
+        """The next bytes; none at the end."""
+        found = self._read(count)
+        self._digest.update(found)
+        return found
+
+    def batches(self, begun: bytes = b"") -> Iterator[dict[str, Any]]:
+        """Members in order, some at a time. ``begun``: bytes already read, of which the first is the brace."""
+        held = begun or self.more()
+        start = START.match(held)
+        if start is None:
+            raise failed(self._path, f"{self._what} is not a JSON object", "fetch it again")
+        held = held[start.end() :]
+        while True:
+            new = self.more()
+            if not new:
+                break
+            held += new
+            batch, cut = self._cut(held)
+            if batch is None:
+                if self._closed(held) is not None:
+                    break
+                if len(held) > MEMBER_BYTES:
+                    raise failed(self._path, f"{self._what} has a member of more than {MEMBER_BYTES:,} bytes")
+                continue
+            held = held[cut:]
+            yield batch
+        closed = self._closed(held)
+        if closed is None:
+            parsed_json(b"{" + held, self._path, self._what)  # says what is wrong with it
+            raise failed(self._path, f"{self._what} is not valid JSON", "fetch it again")
+        self.rest = closed[1]
+        yield closed[0]
+
+    def _cut(self, held: bytes) -> tuple[dict[str, Any] | None, int]:
+        """The members before the last place where one may end, and where the next begins."""
+        places = [match.start(1) for match in CUT.finditer(held, max(0, len(held) - CUT_WITHIN))]
+        for place in reversed(places[-3:]):
+            try:
+                return self._object(b"{" + held[:place] + b"}"), place + 1
+            except ValueError:
+                continue
+        return None, 0
+
+    def _closed(self, held: bytes) -> tuple[dict[str, Any], bytes] | None:
+        """The members up to the object's end and the bytes after it; None where it does not end in ``held``."""
+        try:
+            text = "{" + held.decode("utf-8")
+            found, end = DECODER.raw_decode(text)
+        except (ValueError, RecursionError):
+            return None
+        return found, text[end:].encode("utf-8")
+
+    def _object(self, text: bytes) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = DECODER.decode(text.decode("utf-8"))
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        return found
