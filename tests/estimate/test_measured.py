@@ -61,9 +61,9 @@ def model(
 ) -> ModelInfo:
     size = round(megabytes * 1e6)
     each = tuple(ModelFile(path=f"m{i}", size_bytes=size // files, header_sha256="") for i in range(files))
-    width = {"F32": 4, "F16": 2}
+    width = {"F64": 8, "F32": 4, "F16": 2}
     shares = (DtypeShare(dtype=dtype, parameters=size // width[dtype], bytes=size),) if dtype else ()
-    mappable = format_ in {"transformers", "safetensors", "gguf"}
+    mappable = format_ in {"transformers", "safetensors", "gguf", "pytorch"}
     return ModelInfo(
         format=format_, files=each, dtypes=shares, mappable=mappable, compressed=compressed, architecture=architecture
     )
@@ -84,24 +84,26 @@ IMAGE = MaxInput(shape=(512, 512, 3))
 BERT = encoder(768, 12)
 PROCESSES = {
     "110M by transformers 5": Case(model("transformers", 438, dtype="F32", architecture=BERT), 274 + 530, KNOWN),
-    "110M by transformers 5, .bin": Case(model("transformers", 438, architecture=BERT), 274 + 530, KNOWN),
+    "110M by transformers 5, .bin": Case(model("transformers", 438, dtype="F32", architecture=BERT), 274 + 530, KNOWN),
     "110M by torch.load": Case(
-        model("pytorch", 438), 1108 + 102, WIDE, runtime="torch", requirements=("transformers",)
+        model("pytorch", 438, dtype="F32"), 1108 + 102, WIDE, runtime="torch", requirements=("transformers",)
     ),
     "110M by mmap and assign": Case(
-        model("pytorch", 438), 690 + 529, WIDE, runtime="torch", requirements=("transformers",)
+        model("pytorch", 438, dtype="F32"), 690 + 529, WIDE, runtime="torch", requirements=("transformers",)
     ),
     "110M stored in fp16, kept": Case(model("transformers", 219, dtype="F16", architecture=BERT), 274 + 286, WIDE),
     "110M stored in fp16, cast": Case(model("transformers", 219, dtype="F16", architecture=BERT), 692 + 113, WIDE),
     "410M by transformers 5": Case(
         model("transformers", 1640, dtype="F32", architecture=encoder(1024, 24)), 277 + 1608, KNOWN
     ),
-    "110M by ONNX Runtime, weights inside": Case(model("onnx", 434), 658 + 39, WIDE),
-    "110M by ONNX Runtime, external data": Case(model("onnx", 434, files=2), 350 + 39, WIDE),
-    "Keras U-Net, predict()": Case(model("keras", 124), 429 + 446 + 312, WIDE, IMAGE),
-    "Keras U-Net, called eagerly": Case(model("keras", 124), 429 + 970 + 312, WIDE, IMAGE),
-    "Keras, one large dense layer": Case(model("keras", 302.4), 227 + 1962 + 334, WIDE, MaxInput(shape=(1024,))),
-    "random forest": Case(model("joblib", 290), 640 + 46, KNOWN),
+    "110M by ONNX Runtime, weights inside": Case(model("onnx", 434, dtype="F32"), 658 + 39, WIDE),
+    "110M by ONNX Runtime, external data": Case(model("onnx", 434, dtype="F32", files=2), 350 + 39, WIDE),
+    "Keras U-Net, predict()": Case(model("keras", 124, dtype="F32"), 429 + 446 + 312, WIDE, IMAGE),
+    "Keras U-Net, called eagerly": Case(model("keras", 124, dtype="F32"), 429 + 970 + 312, WIDE, IMAGE),
+    "Keras, one large dense layer": Case(
+        model("keras", 302.4, dtype="F32"), 227 + 1962 + 334, WIDE, MaxInput(shape=(1024,))
+    ),
+    "random forest": Case(model("joblib", 290, dtype="F64"), 640 + 46, KNOWN),
     "random forest, compressed": Case(model("joblib", 50, compressed=True), 640 + 46, WIDE),
     "LightGBM of 15 MB": Case(model("lightgbm", 15.19), 153, KNOWN),
     "LightGBM of 63 MB": Case(model("lightgbm", 63.39), 223, KNOWN),

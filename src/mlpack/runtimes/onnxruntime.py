@@ -7,6 +7,7 @@ from mlpack.plan import Decided
 from mlpack.runtimes import activations, regions, times
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
+from mlpack.runtimes.loading import float32_bytes, stored_narrow
 from mlpack.runtimes.measured import measured
 from mlpack.runtimes.threads import decided_threads
 from mlpack.spec import Model
@@ -33,7 +34,7 @@ EXTERNAL_LOWER_FACTOR = 0.5
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """A multiple of the file, by whether the weights are inside the .onnx file or beside it."""
     external = len(info.files) > 1
-    stored = info.weights_bytes
+    stored = max(float32_bytes(info), info.size_bytes)  # the factors were measured over the file; 16-bit ones are cast
     factor, lower = (EXTERNAL_FACTOR, EXTERNAL_LOWER_FACTOR) if external else (INSIDE_FACTOR, 1.0)
     where = "beside" if external else "inside"
     needs = activations.of_request(name, model, info)
@@ -42,13 +43,15 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
             name,
             "anonymous",
             factor * stored + SESSION_BYTES,
-            lower=lower * stored,
+            lower=lower * info.weights_bytes,
             because=f"{factor} x {stored:,} bytes: weights {where} the .onnx file are copied and repacked",
         ),
         regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
         *regions.creep(name, needs.creep_bytes),
     ]
     wide = f"ONNX Runtime holds 1.5-2.8 times the file of {name} where weights are inside it: planned as {factor}"
+    if stored_narrow(info):
+        wide = f"{name} is stored in 16 bits: planned as cast to 32, as most operators on a CPU need; {wide}"
     return Sized(
         regions=tuple(found),
         load_s=times.load_s(info, copied=True),

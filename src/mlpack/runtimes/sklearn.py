@@ -33,7 +33,7 @@ REQUEST_BYTES = 32 * MIB
 
 def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - no input shape changes it much
     """A multiple of the file; six times that if the file is compressed, as no header tells the size within."""
-    arrays = info.size_bytes * (COMPRESSED_FACTOR if info.compressed else 1)
+    arrays = max(info.weights_bytes, info.size_bytes * (COMPRESSED_FACTOR if info.compressed else 1))
     unpacked = f"{COMPRESSED_FACTOR} x compressed " if info.compressed else ""
     found = (
         regions.weights(

@@ -33,14 +33,14 @@ EAGER_CONTEXT_BYTES = 16 * MIB
 
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """Weights copied several times, and activations as if called eagerly: the code decides, not the file."""
-    stored = info.weights_bytes
+    stored = max(info.weights_bytes, info.size_bytes)  # an optimiser's state beside the weights is loaded as well
     needs = activations.of_request(name, model, info, eager=True)
     found = [
         regions.weights(
             name,
             "anonymous",
             LOADED_FACTOR * stored + EAGER_CONTEXT_BYTES,
-            lower=stored,
+            lower=info.weights_bytes,
             because=f"{LOADED_FACTOR} x {stored:,} stored bytes + TensorFlow's context",
         ),
         regions.transient(

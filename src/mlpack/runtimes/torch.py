@@ -40,7 +40,8 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
     if stored_narrow(info):
         widened = (f"{name} is stored in 16 bits and planned as cast to 32", *widened)
     needs = activations.of_request(name, model, info)
-    lower = 0 if info.mappable else info.weights_bytes
+    by_pages = info.mappable and info.format != "pytorch"  # torch.load reads unless told mmap=True: the same sum
+    lower = 0 if by_pages else info.weights_bytes
     found = [
         regions.weights(
             name,
@@ -53,7 +54,7 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
             name, copied, lower=0, because="the module's initial weights and the file's are both there while loading"
         ),
     ]
-    if info.mappable:
+    if by_pages:
         found.append(
             regions.region(
                 f"{name} file",
