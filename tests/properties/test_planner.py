@@ -70,6 +70,7 @@ def footprints(draw: st.DrawFn, service: str) -> Footprint:
         unshared_bytes=draw(st.none() | st.integers(0, 100 * MIB)),
         concurrency=draw(st.integers(1, 8)),
         threads=draw(st.none() | st.integers(1, 8)),
+        growth_bytes_per_request=draw(st.none() | st.floats(0, 1e7)),
         load_s=draw(st.floats(0, 300)),
         request_s=draw(st.floats(0, 100)),
     )
@@ -99,6 +100,8 @@ def systems(draw: st.DrawFn) -> tuple[Spec, dict[str, Footprint], dict[str, tupl
         **maybe(draw, st.integers(1, 50 * MIB), "max_body_bytes"),
         **maybe(draw, st.floats(0.1, 16), "cpus"),
     }
+    if web["server"] == "gunicorn":
+        web |= maybe(draw, st.integers(1, 5000), "recycle")
     if draw(st.booleans()) or "concurrency" in web:
         web["env"] = {"MAX": {"of": "web", "fact": "concurrency"}}
     services: dict[str, Any] = {"web": web}
@@ -110,6 +113,7 @@ def systems(draw: st.DrawFn) -> tuple[Spec, dict[str, Footprint], dict[str, tupl
             "models": ["m"] if draw(st.booleans()) else [],
             "env": env,
             **maybe(draw, st.integers(1, 6), "workers"),
+            **maybe(draw, st.integers(1, 500), "recycle"),
             **maybe(draw, st.floats(0.1, 7200), "timeout_s"),
         }
         services["queue"] = {"server": "redis"}
@@ -154,6 +158,7 @@ def test_every_plan_holds_its_promises(on: HostFacts, system: System) -> None:
         times_nest(service.times)
         threads_fit(plan, name, service, runtimes.get(name, ()))
         users_word_is_kept(whole, name, service)
+        recycling_is_reasoned(system[1].get(name), whole.services[name].recycle, service)
     for name, asked in whole.services.items():
         if asked.to:
             inner = plan.services[asked.to].times
@@ -189,6 +194,42 @@ def test_more_memory_never_worsens_the_objective(on: HostFacts, system: System, 
     for name in system[1]:
         worse_than = merit(system[0], small.services[name])
         assert merit(system[0], big.services[name]) >= worse_than - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(systems(), st.integers(1, 32), st.integers(1, 32))
+def test_more_cores_never_worsen_latency(system: System, cores: int, more: int) -> None:
+    whole = system[0].model_copy(update={"objective": "latency", "load": Spec.model_fields["load"].default})
+    free = (whole, system[1], system[2])
+    small, big = (planned(host(64 * GIB, count), free) for count in (cores, cores + more))
+    if small is None or big is None:
+        assert small is None
+        return
+    for name in free[1]:
+        assert merit(whole, big.services[name]) >= GOOD_ENOUGH * merit(whole, small.services[name]) - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(hosts(), systems())
+def test_what_a_refusal_says_would_do_does(on: HostFacts, system: System) -> None:
+    """The memory named in a refusal, on a host without an engine of its own, is enough: the whole plan then fits."""
+    whole, prints, runtimes = system
+    bare = on.model_copy(update={"engine": None})
+    try:
+        make_plan(bare, whole, prints, profiles=(), origins={}, runtimes=runtimes)
+    except DoesNotFit as error:
+        if error.host_bytes is None:
+            return
+        richer = bare.model_copy(
+            update={"memory": bare.memory.model_copy(update={"total_bytes": error.host_bytes + MIB})}
+        )
+        assert make_plan(richer, whole, prints, profiles=(), origins={}, runtimes=runtimes)
+        poorer = bare.model_copy(
+            update={"memory": bare.memory.model_copy(update={"total_bytes": error.host_bytes - 2 * MIB})}
+        )
+        assert planned(poorer, system) is None
+    except SpecError:
+        return
 
 
 @settings(max_examples=60, deadline=None)
@@ -254,6 +295,23 @@ def threads_fit(plan: Plan, name: str, service: ServicePlan, runtimes: tuple[Run
         assert service.threads.value == 1
         codes = {finding.code for finding in plan.findings if (finding.where or "").startswith(f"services.{name}.")}
         assert codes & {"workers-exceed-cores", "concurrency-exceeds-cores"}
+
+
+def recycling_is_reasoned(print_: Footprint | None, asked: int | None, service: ServicePlan) -> None:
+    """Workers are replaced only where it was asked for, or where measured growth would eat the headroom."""
+    if asked is not None:
+        assert service.recycle is not None
+        assert (service.recycle.value, service.recycle.source) == (asked, "user")
+    elif service.recycle is not None:
+        assert print_ is not None
+        assert print_.source == "measured"
+        assert print_.growth_bytes_per_request
+        grown = service.workers.value * service.recycle.value * print_.growth_bytes_per_request
+        spare = service.memory.limit_bytes.value - service.memory.peak_bytes
+        assert grown <= max(spare, service.workers.value * print_.growth_bytes_per_request)
+    if service.recycle_jitter is not None:
+        assert service.recycle is not None
+        assert service.workers.value > 1
 
 
 def users_word_is_kept(whole: Spec, name: str, service: ServicePlan) -> None:

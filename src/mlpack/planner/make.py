@@ -66,6 +66,7 @@ def make_plan(
         for name, service in spec.services.items()
     }
     for subject in subjects.values():
+        recycling.require_possible(subject)
         decided_cpus(subject, 1, house.cores.value)  # a cap beyond the host is refused before it distorts shares
     shares = core_shares(subjects, house.cores.value)
     subjects = {name: replace(subject, cores=shares[name]) for name, subject in subjects.items()}

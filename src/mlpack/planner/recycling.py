@@ -26,19 +26,20 @@ HIGH_COST = 0.05
 """Share of a worker's time spent on reloading from which it is worth a warning."""
 
 
-def decided(subject: Subject, choice: Choice, sum_: Need, limit_bytes: int) -> Decided[int] | None:
-    """Requests (tasks) per worker before it is replaced; None: never.
+def require_possible(subject: Subject) -> None:
+    """Raises SpecError where the user asks it of a program that cannot do it."""
+    if subject.service.recycle is not None and subject.service.server not in RECYCLES:
+        raise SpecError(
+            f"{subject.service.server} does not replace one worker after another",
+            where=f"services.{subject.name}.recycle",
+            hint=f"servers that do: {', '.join(sorted(RECYCLES))}; or leave recycle out",
+        )
 
-    Raises SpecError where the user asks it of a program that cannot do it.
-    """
+
+def decided(subject: Subject, choice: Choice, sum_: Need, limit_bytes: int) -> Decided[int] | None:
+    """Requests (tasks) per worker before it is replaced; None: never."""
     asked = subject.service.recycle
     if asked is not None:
-        if subject.service.server not in RECYCLES:
-            raise SpecError(
-                f"{subject.service.server} does not replace one worker after another",
-                where=f"services.{subject.name}.recycle",
-                hint=f"servers that do: {', '.join(sorted(RECYCLES))}; or leave recycle out",
-            )
         return whole(value=asked, source=subject.said("recycle"), because=f"set in the spec; {_cost(subject, choice)}")
     growth = subject.footprint.growth_bytes_per_request
     if not growth or subject.footprint.source != "measured" or subject.service.server not in RECYCLES:

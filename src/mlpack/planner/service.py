@@ -15,6 +15,7 @@ from mlpack.planner.placement import port_of
 from mlpack.planner.processes import pids
 from mlpack.planner.subject import Catalog, Subject
 from mlpack.planner.timeouts import plain_times, proxy_times, queue_times, soft_hard, web_times
+from mlpack.runtimes.hub import hub_environment
 from mlpack.spec import Spec
 
 
@@ -84,9 +85,21 @@ def service_plan(
         memory=memory_plan(subject, choice, settled.sum_, settled.limit),
         times=times,
         health=health_plan(subject, choice, times.request_s.value),
-        environment=threads.environment(subject, choice, catalog, requirements, shared_cores=shared),
+        environment=_environment(settled, spec, catalog, requirements, shared_cores=shared),
         footprint_source="default" if subject.packaged else subject.footprint.source,
     )
+
+
+def _environment(
+    settled: Settled, spec: Spec, catalog: Catalog, requirements: Sequence[str], *, shared_cores: bool
+) -> dict[str, Decided[str]]:
+    """Threads of every library, and no waiting for a hub where all models of transformers are files. Sorted."""
+    subject = settled.subject
+    variables = threads.environment(subject, settled.choice, catalog, requirements, shared_cores=shared_cores)
+    if any(runtime.name == "transformers" for runtime in subject.runtimes):
+        offline = hub_environment([spec.models[name] for name in subject.service.models])
+        variables |= {name: value for name, value in offline.items() if name not in subject.service.env}
+    return {name: variables[name] for name in sorted(variables)}
 
 
 def _longest_hard_s(settled: Mapping[str, Settled], requests: Mapping[str, Decided[float]]) -> dict[str, int]:
