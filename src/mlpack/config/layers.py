@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from mlpack import project
@@ -36,7 +37,7 @@ def read_layers(root: Path, profiles: Sequence[str], sets: Sequence[str]) -> Lay
     if not path.is_file():
         raise SpecError(f"there is no {project.SPEC_FILE}", where=str(root), hint="run `mlpack init` to write one")
     base, own = _split(read_mapping(project.read_bytes(path), project.SPEC_FILE, "user"))
-    built_in: list[Tree] = []
+    built_in: dict[str, Branch] = {}
     chosen: list[Tree] = []
     sources = [path]
     for name in profiles:
@@ -49,10 +50,11 @@ def read_layers(root: Path, profiles: Sequence[str], sets: Sequence[str]) -> Lay
             hint = choices_hint(name, [*BUILT_IN, *own])
             raise UsageError(f"there is no profile {name!r}", where=project.SPEC_FILE, hint=hint)
         if name in BUILT_IN:
-            built_in.append(_built_in(name))
+            built_in[name] = _built_in(name)
         if name in own:
             chosen.append(own[name])
-    trees = (*built_in, base, *chosen, *(_setting(text) for text in sets))
+    _refuse_contradictions(built_in)
+    trees = (*built_in.values(), base, *chosen, *(_setting(text) for text in sets))
     unused = {name: tree for name, tree in own.items() if name not in profiles}
     return Layers(trees, unused, tuple(sources))
 
@@ -73,6 +75,27 @@ def read_mapping(raw: bytes, shown: str, origin: Origin) -> Branch:
 def _built_in(name: str) -> Branch:
     raw = resources.files("mlpack").joinpath("profiles", f"{name}.yaml").read_bytes()
     return read_mapping(raw, f"mlpack's own profiles/{name}.yaml", "profile")
+
+
+def _refuse_contradictions(built_in: dict[str, Branch]) -> None:
+    """dev and prod say opposite things of one machine. A project's own profiles are there to change others."""
+    for first, second in combinations(built_in, 2):
+        for path, one in _leaves(built_in[first]):
+            other = dict(_leaves(built_in[second])).get(path)
+            if other is not None and other.text != one.text:
+                raise UsageError(
+                    f"the profiles {first} and {second} contradict each other: {path} is {one.text} in one and "
+                    f"{other.text} in the other",
+                    hint=f"choose one; what differs between machines goes into a file of its own: {second} edge.yaml",
+                )
+
+
+def _leaves(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
+    if isinstance(tree, Leaf):
+        yield path, tree
+    elif isinstance(tree, Branch):
+        for key, value in tree.items.items():
+            yield from _leaves(value, f"{path}.{key}".lstrip("."))
 
 
 def _profile_file(root: Path, name: str) -> tuple[Path, Branch]:
