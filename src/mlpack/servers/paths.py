@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from posixpath import normpath
 
 from mlpack.errors import SpecError
@@ -32,4 +34,17 @@ def volume_path(spec: Spec, name: str) -> str:
 
 def deploy_folder(profiles: tuple[str, ...]) -> str:
     """The folder of rendered files, relative to the project: ``deploy/prod`` or ``deploy/prod-hybrid``."""
-    return "deploy/" + ("-".join(profiles) or "default")
+    return "deploy/" + profile_words(profiles)
+
+
+def profile_words(profiles: tuple[str, ...]) -> str:
+    """``prod-hybrid``; a profile file without its suffix and slashes: ``prod-hosts-edge`` for prod hosts/edge.yaml.
+
+    Engines take lower-case letters, digits, - and _ in a project's name.
+    """
+    words = []
+    for profile in profiles:
+        path = PurePosixPath(profile)
+        plain = path.stem if path.is_absolute() else str(path.with_suffix("") if path.suffix else path)
+        words.append(re.sub(r"[^a-z0-9_-]+", "-", plain.lower()).strip("-"))
+    return "-".join(word for word in words if word) or "default"
