@@ -143,7 +143,7 @@ def _wait_entered(child: subprocess.Popen[str]) -> None:
             words = Path(f"/proc/{child.pid}/cmdline").read_bytes()
         except OSError:
             return  # no /proc here
-        if str(ENTER).encode() not in words:
+        if words and str(ENTER).encode() not in words:  # empty for a moment, in the middle of exec
             return
         time.sleep(0.01)
 
