@@ -204,18 +204,16 @@ def main() -> NoReturn:
     """The ``mlpack`` command. Errors become one message and an exit code here, and nowhere else."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        app(standalone_mode=True)
+        app()
+    except SystemExit as ended:  # typer's own: done, --help, a usage error, Ctrl-C
+        if ended.code == ExitCode.INTERRUPTED:
+            print("mlpack: interrupted", file=sys.stderr)  # noqa: T201
+        raise
     except MlpackError as error:
         from mlpack.console import show_error
 
         show_error(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("mlpack: interrupted", file=sys.stderr)  # noqa: T201
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader went away (| head): nothing is wrong, and nobody reads what we would say
-        sys.exit(ExitCode.OK)
     except Exception as error:
         from mlpack.console import show_bug
 

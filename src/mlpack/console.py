@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from mlpack.errors import MlpackError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 Align = Literal["left", "right"]
 
@@ -23,9 +23,26 @@ def out() -> Console:
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 200)
 
 
+def emit(text: str) -> None:
+    """Text on stdout. When the reader went away (| head) the rest is dropped: the exit code stays the command's own."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(text: str) -> None:
     """One line of result."""
-    sys.stdout.write(text + "\n")
+    emit(text + "\n")
+
+
+def show(renderable: RenderableType) -> None:
+    """Something of rich's, on stdout."""
+    console = out()
+    with console.capture() as captured:
+        console.print(renderable)
+    emit(captured.get())
 
 
 def progress(text: str) -> None:
@@ -38,7 +55,7 @@ def heading(text: str) -> None:
     """A heading above a table or a list."""
     from rich.text import Text
 
-    out().print(Text(text, style="bold"))
+    show(Text(text, style="bold"))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[Align] = ()) -> None:
@@ -52,7 +69,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence
         grid.add_column(name, justify=align[index] if index < len(align) else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
-    out().print(grid)
+    show(grid)
 
 
 def show_error(error: MlpackError) -> None:

@@ -46,27 +46,30 @@ def run(
     """Run ``argv`` and return its output as text (undecodable bytes replaced).
 
     Raises ProcessError on a non-zero exit when ``check``, and MlpackError when the program is missing or takes
-    longer than ``timeout_s`` (it is killed then).
+    longer than ``timeout_s`` (it is ended then, with what it started).
     """
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=None if env is None else dict(env),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C in a terminal is for mlpack, which ends the program in its own way
         )
-    except FileNotFoundError as error:
-        raise MlpackError(f"program not found: {argv[0]}", hint=f"install it or put it on PATH ({error})") from error
+    except OSError as error:
+        raise MlpackError(f"cannot start {argv[0]}: {error.strerror}", hint="install it or put it on PATH") from error
+    try:
+        stdout, stderr = child.communicate(stdin, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise MlpackError(f"`{shlex.join(argv)}` did not end within {timeout_s:g} s") from error
-    completed = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+    finally:
+        if child.poll() is None:  # late, or mlpack was interrupted: the program ends with all that it started
+            end(child, grace_s=2.0)
+    completed = Completed(tuple(argv), child.returncode, stdout, stderr)
     if check and completed.code != 0:
         raise ProcessError(completed)
     return completed
@@ -113,8 +116,9 @@ def end(child: subprocess.Popen[str], *, grace_s: float = 10.0) -> None:
         else:
             child.kill()
         child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def stream(

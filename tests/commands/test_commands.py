@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -227,3 +231,27 @@ def test_version_and_help(mlpack: Command) -> None:
     shown = mlpack("--help").stdout
     for command in ("init", "probe", "estimate", "plan", "render", "verify"):
         assert command in shown
+
+
+def test_a_reader_that_goes_away_is_no_failure(project: Path) -> None:
+    command = f"{sys.executable} -m mlpack plan prod --explain --host {HOSTS / 'ci-2c-24g.json'}"
+    script = f"{command} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=project, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
+
+
+def test_ctrl_c_says_so(project: Path) -> None:
+    (project / "app.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(120)\n")
+    argv = [sys.executable, "-m", "mlpack", "estimate", "--measure", "--python", sys.executable]
+    environ = {**os.environ, "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    with subprocess.Popen(argv, cwd=project, env=environ, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if "libraries" in line or "module" in line:
+                break
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read()
+    assert child.returncode == 130
+    assert said.strip().endswith("mlpack: interrupted")
+    assert "Traceback" not in said
