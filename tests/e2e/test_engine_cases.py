@@ -11,6 +11,7 @@ from tests.verify import hand
 
 from mlpack.errors import ExitCode, TransientError, UsageError, VerifyError
 from mlpack.launchers.container import Container
+from mlpack.launchers.image_files import image_ids
 from mlpack.lock import Lock
 from mlpack.report import CheckResult, VerifyReport
 from mlpack.units import MIB
@@ -82,6 +83,19 @@ def test_a_build_that_fails_names_its_step(step: str, says: list[str], project: 
     for word in says:
         assert word in text(result), text(result)
     assert [r.status for r in report.checks].count("skipped") == 7
+
+
+@pytest.mark.engine
+def test_images_of_earlier_builds_do_not_pile_up(project: Project, tmp_path: Path) -> None:
+    root = project(build={"context": str(tmp_path)}, image="mlpack-e2e-build:latest", command=["true"])
+    idents = []
+    for change in ("one", "two"):
+        lines = f"FROM python:3.11-slim-bookworm\nLABEL change={change}\nRUN echo {change} > /change\n"
+        (root / "Dockerfile").write_text(lines, encoding="utf-8")
+        verify(root, lock_of(), launcher="compose", host=hand.host())
+        idents.append(image_ids(["mlpack-e2e-build:mlpack-verify"], os.environ)["mlpack-e2e-build:mlpack-verify"])
+    assert idents[0] != idents[1]
+    assert image_ids(idents, os.environ) == {idents[1]: idents[1]}
 
 
 @pytest.mark.engine

@@ -14,7 +14,7 @@ from mlpack.launchers import engine
 from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say
 from mlpack.launchers.build_log import error_of, worth_showing
 from mlpack.launchers.container import Container
-from mlpack.launchers.image_files import image_folders
+from mlpack.launchers.image_files import image_folders, image_ids, remove_replaced
 from mlpack.launchers.leftovers import OWNER_FILE, sweep_engine, sweep_folders
 from mlpack.launchers.override import override_file
 from mlpack.launchers.owner import Owner
@@ -75,10 +75,13 @@ class Composed:
         built = [name for name, service in config["services"].items() if "build" in service]
         if built:
             self._say("building " + ", ".join(built))
+            own = [config["services"][name]["image"] for name in built if "image" in config["services"][name]]
+            replaced = image_ids(own, self._deployment.environ)
             build = self._argv(("--progress", "plain", "build"))
             done = stream(build, self._say_build, env=self._deployment.environ, timeout_s=BUILD_S)
             if done.code != 0:
                 raise error_of(done.stdout, platforms(config))
+            remove_replaced(replaced, self._deployment.environ)
         images = sorted({config["services"][name]["image"] for name in built if "image" in config["services"][name]})
         used = sorted({service["image"] for service in config["services"].values() if "image" in service})
         folders, reason = image_folders(used, self._deployment.environ)

@@ -1,4 +1,4 @@
-"""Where an image's own files lie on this machine, so that they can be dropped from the page cache before a run."""
+"""An image's files on this machine, for dropping them from the page cache; and images that a build replaced."""
 
 from __future__ import annotations
 
@@ -29,6 +29,23 @@ def image_folders(images: Sequence[str], environ: Mapping[str, str]) -> tuple[tu
     if unread:
         return (), f"image layers cannot be read from here ({unread[0]}): the engine is elsewhere, or this is not root"
     return tuple(folders), None
+
+
+def image_ids(images: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Name -> id of those of ``images`` that exist."""
+    found = {name: docker(("image", "inspect", "--format", "{{.Id}}", name), environ) for name in images}
+    return {name: answer.stdout.strip() for name, answer in found.items() if answer.code == 0}
+
+
+def remove_replaced(before: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    """Remove images that ``before`` knew by a name which now is another image's; one in use or named otherwise stays.
+
+    Verify's own images would pile up else, one for each change of the app.
+    """
+    now = image_ids(tuple(before), environ)
+    for name, ident in before.items():
+        if now.get(name, ident) != ident:
+            docker(("image", "rm", ident), environ)  # refused where a container or another name needs it
 
 
 def layer_paths(driver: Mapping[str, object]) -> tuple[Path, ...]:
