@@ -38,6 +38,8 @@ class Footprint(Noun):
     regions: tuple[Region, ...]
     fork_proven: bool = False
     """Forking after load was tried and every child answered an inference."""
+    fork_refused: str | None = None
+    """Why a measurement did not prove it; None where it did, or was not tried."""
     unshared_bytes: int | None = None
     """What each child forked after load adds by copy-on-write before it serves; None where not measured."""
     concurrency: int = 1

@@ -255,3 +255,36 @@ def test_ctrl_c_says_so(project: Path) -> None:
     assert child.returncode == 130
     assert said.strip().endswith("mlpack: interrupted")
     assert "Traceback" not in said
+
+
+WSGI_APP = """\
+held = bytearray(40 << 20)
+held[::4096] = b"x" * (len(held) // 4096)
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [b'{"ok": true}']
+"""
+
+
+def test_a_measurement_reaches_the_plan_and_proves_preloading(mlpack: Command, project: Path) -> None:
+    (project / "app.py").write_text(WSGI_APP)
+    broken(project, "    interface: asgi\n    endpoint: def\n", "    interface: wsgi\n")
+    host = str(HOSTS / "ci-2c-24g.json")
+    before = Plan.model_validate_json(mlpack("plan", "prod", "--host", host, "--json").stdout).services["web"]
+    assert before.footprint_source == "estimated"
+    assert not before.preload.value
+
+    done = mlpack("estimate", "--measure", "--python", sys.executable)
+    assert done.returncode == 0, done.stderr
+    web = Plan.model_validate_json(mlpack("plan", "prod", "--host", host, "--json").stdout).services["web"]
+    assert web.footprint_source == "measured"
+    assert web.preload.value
+    assert web.preload.because == "forked workers answered"
+    assert web.memory.limit_bytes.value < before.memory.limit_bytes.value
+
+    (project / "requirements.txt").write_text("gunicorn==27.0.1\ntorch==2.12.0\n")
+    stale = Plan.model_validate_json(mlpack("plan", "prod", "--host", host, "--json").stdout)
+    assert stale.services["web"].footprint_source == "estimated"
+    assert any(finding.code == "footprint-stale" for finding in stale.findings)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mlpack.commands.models import known_models
-from mlpack.console import heading, say, table
+from mlpack.console import Align, heading, say, table
 from mlpack.errors import ExitCode
 from mlpack.estimate import PathEstimate, estimate, estimate_path, model_row, region_rows
 from mlpack.flow import gather
@@ -72,7 +72,7 @@ def show_footprint(title: str, footprint: Footprint) -> None:
         (r.name, r.stage, r.kind, r.per, show_mib(r.bytes), show_mib(r.lower_bytes), r.because)
         for r in region_rows(footprint)
     ]
-    align = ("left", "left", "left", "left", "right", "right")
+    align: tuple[Align, ...] = ("left", "left", "left", "left", "right", "right")
     table(("region", "stage", "kind", "per", "plan for", "at least", "because"), rows, align)
     for reason in footprint.widened:
         say(f"wide: {reason}")

@@ -37,6 +37,7 @@ STAGES = {
     "alone": "the largest request, alone",
     "together": "the largest request, at the planned concurrency",
     "idle": "at rest again",
+    "forked": "two workers forked after the load, an inference in each",
 }
 
 
@@ -63,6 +64,7 @@ def measure_command(
             concurrency=plan.services[name].concurrency.value,
             threads=plan.services[name].threads.value,
             inputs_sha256=footprint_inputs(gathered, name, infos),
+            prove_fork=_may_preload(gathered, plan, name),
             progress=lambda stage: progress(f"  {STAGES.get(stage, stage)} ..."),
         )
         file = file.model_copy(update={"services": {**file.services, name: result.footprint}})
@@ -141,6 +143,12 @@ def _subject(gathered: Gathered, plan: Plan, name: str, python: Path) -> Subject
         libraries=tuple(modules),
         model_files=tuple(files),
     )
+
+
+def _may_preload(gathered: Gathered, plan: Plan, name: str) -> bool:
+    """Whether forking after the load is worth a proof: the server can, and no library is known to hang."""
+    able = SERVERS[gathered.spec.services[name].server].FACTS.preload_fork_point is not None
+    return able and all(facts.fork_safe != "no" for facts in _runtime_facts(plan, name))
 
 
 def _runtime_facts(plan: Plan, name: str) -> list[RuntimeFacts]:

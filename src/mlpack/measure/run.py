@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,6 +24,8 @@ from mlpack.meter.cgroup import CgroupDirs, read_counters
 from mlpack.meter.cgroup_own import own_cgroup
 
 PROC = Path("/proc")
+FORKED_AT_LEAST_S, FORKED_TIMES = 30.0, 20.0
+"""A forked process that has not answered within 30 s and 20 times a lone request hangs."""
 START_S = 60.0
 """A bare Python may take this long to start on a busy machine; it is not the app's time."""
 
@@ -55,9 +58,10 @@ def measure(
             notes.append(f"kernel memory is a lower bound and refaults are not counted: {why}")
         readings, facts = _serve(subject, task, dirs, deadlines=deadlines, notes=notes, progress=progress)
         proof = None
-        if prove_fork:
+        if prove_fork and loaded_at(readings) == "import":
             progress("forked")
-            proof = prove(subject, task, deadlines)
+            answer_s = min(deadlines.request_s, FORKED_AT_LEAST_S + FORKED_TIMES * readings["alone"].seconds)
+            proof = prove(subject, task, replace(deadlines, request_s=answer_s))
     result = _result(subject.service, readings, facts, proof, concurrency)
     footprint = result.footprint.model_copy(update={"threads": threads, "inputs_sha256": inputs_sha256})
     update = {"footprint": footprint, "notes": (*notes, *result.notes)}
@@ -121,21 +125,21 @@ def _result(
     """The result as far as readings and proof tell it."""
     where = loaded_at(readings)
     found = regions(readings, concurrency)
-    notes = []
+    unshared, refused = None, None
     if where == "startup":
-        notes.append("the models are loaded at start-up, after the fork: preloading shares the libraries only")
-    unshared = None
+        refused = "the app loads its models at start-up, after the fork: preloading would share the libraries only"
     if proof is not None and proof.answered:
         warm = sum(r.bytes for r in found if r.name == "warm state")
         unshared = max(0, proof.each_bytes - warm)  # what serving keeps in any case is counted already
     elif proof is not None:
-        notes.append(f"preloading is not proven: {proof.why}")
+        refused = f"it was tried: {proof.why}"
     footprint = Footprint(
         service=service,
         source="measured",
         regions=found,
-        fork_proven=unshared is not None and where == "import",
-        unshared_bytes=unshared if where == "import" else None,
+        fork_proven=unshared is not None,
+        fork_refused=refused,
+        unshared_bytes=unshared,
         concurrency=concurrency,
         load_s=round(sum(readings[name].seconds for name in get_args(StageName)[:5]), 3),
         request_s=round(readings["alone"].seconds, 4),
@@ -148,7 +152,7 @@ def _result(
         loaded_at=where,
         python=facts["python"],
         refault_bytes=facts.get("refault_bytes"),
-        notes=tuple(notes),
+        notes=() if refused is None else (f"no preload: {refused}",),
     )
 
 

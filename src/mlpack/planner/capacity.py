@@ -161,7 +161,8 @@ def preload_blocked(subject: Subject) -> str | None:
     if unsafe:
         return f"{' and '.join(unsafe)} hung on every request after a fork (measured)"
     if not subject.footprint.fork_proven:
-        return "no inference after a fork has been proven; `mlpack estimate --measure` tries it"
+        tried = subject.footprint.fork_refused
+        return tried or "no inference after a fork has been proven; `mlpack estimate --measure` tries it"
     return None
 
 
