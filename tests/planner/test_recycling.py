@@ -48,8 +48,9 @@ def test_measured_growth_lasts_for_half_of_the_headroom() -> None:
     assert settings["max_requests_jitter"] == web.recycle_jitter.value
 
 
-def test_growth_that_takes_years_is_none() -> None:
-    assert planned(GUNICORN, growth_bytes_per_request=0.001).services["web"].recycle is None
+@pytest.mark.parametrize("growth", [0.001, 5e-324])
+def test_growth_that_takes_years_is_none(growth: float) -> None:
+    assert planned(GUNICORN, growth_bytes_per_request=growth).services["web"].recycle is None
 
 
 def test_what_the_user_asks_is_kept_and_its_cost_is_said() -> None:

@@ -223,7 +223,10 @@ def test_what_a_refusal_says_would_do_does(on: HostFacts, system: System) -> Non
         richer = bare.model_copy(
             update={"memory": bare.memory.model_copy(update={"total_bytes": error.host_bytes + MIB})}
         )
-        assert make_plan(richer, whole, prints, profiles=(), origins={}, runtimes=runtimes)
+        try:
+            assert make_plan(richer, whole, prints, profiles=(), origins={}, runtimes=runtimes)
+        except SpecError:
+            return  # the user's own times do not nest, which shows once it fits
         poorer = bare.model_copy(
             update={"memory": bare.memory.model_copy(update={"total_bytes": error.host_bytes - 2 * MIB})}
         )

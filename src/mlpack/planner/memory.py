@@ -107,24 +107,25 @@ def need(subject: Subject, choice: Choice) -> Need:
     """The whole sum for one replica under ``choice``; bytes."""
     load = tuple(_rows(subject, choice, "load"))
     serve = tuple(_rows(subject, choice, "serve"))
-    if choice.workers > 1:
+    loading, serving = total(load), total(serve)
+    if choice.workers > 1 and "load" not in FORKED_ONCE[fork_point(subject, choice)]:
         reload = tuple(_rows(subject, choice, "reload"))
-        if total(reload) > total(serve):
-            serve = reload  # one worker reloads while the others serve at their peak
+        reloading = total(reload)
+        if reloading > serving:
+            serve, serving = reload, reloading  # one worker reloads while the others serve at their peak
     mapped = sum(r.bytes for r in subject.footprint.regions if r.kind == "mapped")
-    peak = max(total(load), total(serve))
-    limit = ceil_mib(round(PEAK_FACTOR * peak + MAPPED_FACTOR * mapped))
-    return Need(load, serve, total(load), total(serve), max(lower(load), lower(serve)), mapped, limit)
+    limit = ceil_mib(round(PEAK_FACTOR * max(loading, serving) + MAPPED_FACTOR * mapped))
+    return Need(load, serve, loading, serving, max(lower(load), lower(serve)), mapped, limit)
 
 
 def total(rows: Iterable[Row]) -> int:
     """Bytes of all rows."""
-    return sum(row.each * row.times for row in rows)
+    return sum([row.each * row.times for row in rows])
 
 
 def lower(rows: Iterable[Row]) -> int:
     """Bytes that the rows surely need."""
-    return sum(row.lower * row.times for row in rows)
+    return sum([row.lower * row.times for row in rows])
 
 
 def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int]) -> MemoryPlan:

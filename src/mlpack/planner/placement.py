@@ -57,6 +57,7 @@ def published(subjects: Mapping[str, Subject]) -> dict[str, int | None]:
     The proxy faces the user; where there is none, every app does. Raises SpecError where two want the same port, or
     where several replicas do.
     """
+    # One port a service: a proxy with a domain publishes HTTPS only, so that http:// on port 80 is not redirected.
     roles = {subject.facts.role for subject in subjects.values()}
     facing = "proxy" if "proxy" in roles else "app"
     ports: dict[str, int | None] = {}

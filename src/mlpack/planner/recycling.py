@@ -45,9 +45,10 @@ def decided(subject: Subject, choice: Choice, sum_: Need, limit_bytes: int) -> D
     if not growth or subject.footprint.source != "measured" or subject.service.server not in RECYCLES:
         return None
     spare = HEADROOM_SHARE * max(0, limit_bytes - max(sum_.load, sum_.serve)) / choice.workers
-    requests = _rounded(int(spare / growth))
-    if requests > MOST_REQUESTS:
+    lasts = spare / growth
+    if lasts > MOST_REQUESTS:
         return None
+    requests = _rounded(int(lasts))
     value = max(1, requests)
     because = (
         f"{show_bytes(round(growth))} stay of every request (measured): half of a worker's headroom, "
