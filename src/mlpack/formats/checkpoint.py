@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import by_shapes, merged
-from mlpack.formats.reading import failed, head_of
+from mlpack.formats.reading import failed, head_of, is_there
 from mlpack.formats.tf_bundle import Bundle, read_bundle
 from mlpack.model import ModelInfo
 from mlpack.units import show_bytes
@@ -32,7 +32,10 @@ def read(path: Path) -> ModelInfo:
     if latest is None:
         raise failed(path / STATE, "names no checkpoint", "name the checkpoint's .index file")
     name = Path(latest[1].decode("utf-8", errors="replace")).name  # an absolute path where it was trained
-    return info_of(FACTS.name, read_bundle(path / f"{name}.index"))
+    index = path / f"{name}.index"
+    if not is_there(index):
+        raise failed(path / STATE, f"names the checkpoint {name!r}, which is not there", "fetch it again")
+    return info_of(FACTS.name, read_bundle(index))
 
 
 def info_of(format_name: str, bundle: Bundle) -> ModelInfo:

@@ -8,7 +8,7 @@ from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import by_shapes, merged
 from mlpack.formats.onnx_graph import External, Graph, Reader
 from mlpack.formats.protobuf import Walker
-from mlpack.formats.reading import data_file, described, failed, head_of
+from mlpack.formats.reading import data_file, described, failed, head_of, is_there
 from mlpack.formats.window import window
 from mlpack.model import ModelFile, ModelInfo
 
@@ -57,7 +57,7 @@ def _unknown(graph: Graph) -> tuple[str, ...]:
 def _data(path: Path, name: str, needed: External) -> ModelFile:
     """The data file ``name`` beside the graph. Raises ModelFileError where it is absent or too short."""
     beside = path.parent / name
-    if not beside.exists():
+    if not is_there(beside):
         what = f"keeps {needed.tensors:,} tensors in {name!r}, which is not there"
         raise failed(path, what, "fetch the data file too: it belongs beside the graph")
     found = data_file(beside)

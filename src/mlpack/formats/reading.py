@@ -49,6 +49,14 @@ def system_errors(path: Path) -> Iterator[None]:
         raise failed(path, f"cannot be read: {error.strerror or error}") from error
 
 
+def is_there(path: Path) -> bool:
+    """Something is at ``path``; a name that no file can have is not there."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def file_size(path: Path) -> int:
     """Bytes of the regular file ``path``; pipes, sockets and devices are refused, as reading them may never end."""
     with system_errors(path):
@@ -73,8 +81,8 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 def head_of(path: Path) -> bytes:
     """The first bytes of ``path``, at most ``HEAD_BYTES``."""
-    with opened(path) as (file, _):
-        return file.read(HEAD_BYTES)
+    with opened(path) as (file, size):
+        return exactly(file, min(size, HEAD_BYTES), path)
 
 
 def exactly(file: BinaryIO, count: int, path: Path) -> bytes:
@@ -90,7 +98,7 @@ def exactly(file: BinaryIO, count: int, path: Path) -> bytes:
 def parsed_json(text: bytes, path: Path, what: str) -> dict[str, Any]:
     """The JSON object in ``text``; duplicate keys, other values and nonsense are refused. ``what`` names it."""
     try:
-        found = json.loads(text, object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
+        found = json.loads(text.decode("utf-8"), object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise failed(path, f"{what} is not valid JSON: {_first_line(error)}", "fetch it again") from error
     if not isinstance(found, dict):
@@ -119,7 +127,7 @@ def described(path: Path, size: int, digest: str) -> ModelFile:
 def sized_file(path: Path) -> ModelFile:
     """A file whose header is not read: hash of its first MiB and its size."""
     with opened(path) as (file, size):
-        digest = hashlib.sha256(file.read(DIGEST_BYTES))
+        digest = hashlib.sha256(exactly(file, min(size, DIGEST_BYTES), path))
     digest.update(str(size).encode())
     return described(path, size, digest.hexdigest())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlpack.formats.json_members import MEMBER_BYTES, Members
-from mlpack.formats.reading import HEADER_BYTES, described, failed, opened, parsed_json
+from mlpack.formats.reading import HEADER_BYTES, described, failed, is_there, opened, parsed_json
 from mlpack.model import ModelFile
 from mlpack.units import show_bytes
 
@@ -26,7 +26,7 @@ def read_index(path: Path) -> tuple[ModelFile, tuple[Path, ...]]:
         names = _names(path, members)
     file = described(path, size, members.hexdigest())
     shards = tuple(path.parent / name for name in sorted(names))
-    absent = [shard.name for shard in shards if not shard.exists()]
+    absent = [shard.name for shard in shards if not is_there(shard)]
     if absent:
         more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
         raise failed(

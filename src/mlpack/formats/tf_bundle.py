@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlpack.formats.dtypes import merged
 from mlpack.formats.protobuf import Field, Walker
-from mlpack.formats.reading import data_file, described, failed
+from mlpack.formats.reading import data_file, described, failed, is_there
 from mlpack.formats.sstable import entries
 from mlpack.formats.window import Window, window
 from mlpack.model import DtypeShare, ModelFile
@@ -166,7 +166,7 @@ def _data(index: Path, shards: int, ends: dict[int, int]) -> list[ModelFile]:
     for shard in range(shards):
         name = f"{index.name.removesuffix('.index')}.data-{shard:05d}-of-{shards:05d}"
         file = index.with_name(name)
-        if not file.exists():
+        if not is_there(file):
             if ends.get(shard, 0) == 0:
                 continue
             raise failed(index, f"names variables in {name}, which is not there", "fetch the missing file")
