@@ -7,9 +7,11 @@ from mlpack.plan import Plan
 from mlpack.render.guide import guide_view
 from mlpack.render.refuse import refuse_unrendered
 from mlpack.render.templates import render_template
+from mlpack.servers import SERVERS
 from mlpack.servers.files import gunicorn_settings
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder
+from mlpack.servers.proxy import PROXY_FILES, proxy_config_path
 from mlpack.targets import TARGETS
 from mlpack.targets.base import RENDERED_BY, File, Requirements
 from mlpack.targets.dockerfile import image_files
@@ -36,9 +38,14 @@ def _target_files(plan: Plan, requirements: Requirements) -> list[File]:
 def _server_files(plan: Plan) -> list[File]:
     made = []
     for name, service in plan.services.items():
+        values: dict[str, object] = {"header": RENDERED_BY, "service": name}
         if service.server == "gunicorn":
-            values = {"header": RENDERED_BY, "service": name, "settings": gunicorn_settings(plan, name)}
+            values["settings"] = gunicorn_settings(plan, name)
             made.append(File(config_path(plan, name), "servers/gunicorn/gunicorn.conf.py.j2", values))
+        elif service.server in PROXY_FILES:
+            file = PROXY_FILES[service.server]
+            values |= SERVERS[service.server].config(plan, name)
+            made.append(File(proxy_config_path(plan, name, file), f"servers/{service.server}/{file}.j2", values))
     return made
 
 

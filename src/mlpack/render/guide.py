@@ -8,7 +8,11 @@ from mlpack.plan import Decided, Plan, ServicePlan, Term
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.targets.base import APP_UID
 from mlpack.targets.compose import COMPOSE_AT_LEAST, ENGINE_AT_LEAST, project_name, wait_s
+from mlpack.targets.compose_service import SECRETS
+from mlpack.targets.compose_steps import step_names
+from mlpack.targets.hub import hub_models
 from mlpack.targets.images import profile_suffix
+from mlpack.targets.secret_files import secret_names
 from mlpack.units import show_duration, show_mib
 
 
@@ -40,6 +44,10 @@ def guide_view(plan: Plan) -> dict[str, object]:
             {"name": name, "at": volume_path(plan.spec, name), "folder": volume.path}
             for name, volume in plan.spec.volumes.items()
         ],
+        "secrets": secret_names(plan),
+        "secrets_folder": f"{folder}/{SECRETS}",
+        "from_hub": any(hub_models(plan, name) for name in plan.services),
+        "steps": [step for name in plan.services for step in step_names(plan, name)],
         "findings": [finding.message for finding in plan.findings],
     }
 

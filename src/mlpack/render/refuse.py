@@ -19,15 +19,6 @@ def refuse_unrendered(plan: Plan) -> None:
             raise _missing(f"files for server {service.server!r}", f"{where}.server", f"servers: {able}")
         if service.device == "gpu":
             raise _missing("files for GPUs", f"{where}.device", "write `device: cpu`")
-        wished = plan.spec.services[name]
-        if wished.command:
-            raise _missing("steps before start", f"{where}.command", "run them by `docker compose run` for now")
-        if any(value.secret for value in wished.env.values()):
-            raise _missing("secrets", f"{where}.env", "mount a file as a volume for now")
-        for model in wished.models:
-            if plan.spec.models[model].path is None:
-                hint = "download it once, and write `path: FOLDER`"
-                raise _missing("the cache of a hub's models", f"models.{model}.hub", hint)
 
 
 def _missing(what: str, where: str, hint: str) -> SpecError:

@@ -21,6 +21,8 @@ KINDS: dict[str, frozenset[str]] = {
     "Dockerfile": frozenset({"dockerfile", "sh", "comment"}),
     "dockerignore": frozenset({"dockerignore", "comment"}),
     "env": frozenset({"env_file", "comment"}),
+    "nginx.conf": frozenset({"nginx", "comment"}),
+    "Caddyfile": frozenset({"caddy", "comment"}),
     "py": frozenset({"python", "comment"}),
     "sh": frozenset({"sh", "comment"}),
     "md": frozenset({"markdown", "sh"}),

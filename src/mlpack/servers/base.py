@@ -13,6 +13,19 @@ Role = Literal["app", "worker", "actors", "llm", "broker", "database", "proxy", 
 
 
 @dataclass(frozen=True)
+class Password:
+    """How a program takes the password that keeps others out; its value is made on the machine, never rendered."""
+
+    variable: str
+    """Holds the password, or names the file that does."""
+    before: str = ""
+    """What stands before the password in the variable: ``admin:``."""
+    in_file: bool = False
+    url: str | None = None
+    """How others reach it, with {password} too."""
+
+
+@dataclass(frozen=True)
 class ServerFacts:
     """What is true of the program whatever the project: facts, not decisions."""
 
@@ -44,7 +57,9 @@ class ServerFacts:
     health_path: str | None = None
     """The program's own path that answers 200 only when it is ready, where the spec names none."""
     tls_port: int | None = None
-    """Where it listens once it has a domain, if it fetches certificates by itself."""
+    """Where it listens once it has a domain: HTTPS."""
+    password: Password | None = None
+    """None: it takes none, or has none of its own."""
     reload_needs_one_worker: bool = False
     """It restarts on changed source files with one worker only."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mlpack.errors import SpecError
 from mlpack.plan import Plan
+from mlpack.servers import proxy
 from mlpack.servers.base import Admission, ServerFacts
 from mlpack.spec import Spec
 from mlpack.units import MIB
@@ -41,6 +43,26 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
 
 
 def config(plan: Plan, name: str) -> Mapping[str, object]:
-    """Values of the Caddyfile: whom it serves, and as which domain."""
-    service = plan.spec.services[name]
-    return {"to": service.to, "domain": service.domain}
+    """Values of the Caddyfile: whom it serves, and as which domain. Raises SpecError."""
+    if plan.spec.services[name].rate_per_s is not None:
+        hint = "write `server: nginx`, or bound requests in the app"
+        raise SpecError("Caddy has no rate limit of its own", where=f"services.{name}.rate", hint=hint)
+    from_plan, site = plan.services[name], proxy.site(plan, name)
+    return {
+        "upstream": site.upstream,
+        "upstream_port": site.upstream_port,
+        "address": f"https://{site.domain}:{site.port}" if site.domain else f":{site.port}",
+        "plain": site.domain is None,
+        "internal": site.domain is not None and not site.certified,
+        "unredirected": site.domain is not None and not site.redirects,
+        "max_body": site.max_body_bytes,
+        "max_body_because": proxy.body_reason(site.max_body_bytes),
+        "headers": proxy.security_headers(site.certified),
+        "stop": f"{site.stop_s}s",
+        "look_up": f"{proxy.LOOK_UP_S}s",
+        "header_timeout": f"{proxy.HEADER_S}s",
+        "connect": f"{proxy.CONNECT_S}s",
+        "retry": f"{proxy.RETRY_S}s",
+        "read": f"{site.read_s}s",
+        "read_because": (from_plan.times.proxy_read_s or from_plan.times.request_s).because,
+    }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from mlpack.plan import Plan
 from mlpack.servers.asgi import listen_address
-from mlpack.servers.base import Admission, ServerFacts
+from mlpack.servers.base import Admission, Password, ServerFacts
 from mlpack.spec import Spec
 from mlpack.units import MIB
 
@@ -24,6 +24,8 @@ FACTS = ServerFacts(
     mapped_bytes=13 * MIB,
     start_s=3.0,
     health_argv=None,
+    # Flower shows task arguments and can revoke tasks: without a password it stays closed
+    password=Password(variable="FLOWER_BASIC_AUTH", before="admin:"),
     source="Flower 2.2 with celery 5.7, Python 3.11, idle: 43 MiB anonymous, 12.4 mapped, interpreter included",
 )
 

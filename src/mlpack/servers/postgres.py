@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlpack.plan import Plan
-from mlpack.servers.base import Admission, ServerFacts
+from mlpack.servers.base import Admission, Password, ServerFacts
 from mlpack.spec import Spec
 from mlpack.units import MIB
 
@@ -30,7 +30,13 @@ FACTS = ServerFacts(
     anonymous_bytes=15 * MIB + SHARED_BUFFERS_BYTES + MAX_CONNECTIONS * CONNECTION_BYTES,
     mapped_bytes=20 * MIB,
     start_s=5.0,
-    health_argv=("pg_isready", "--username", "postgres"),
+    # by TCP: while the data folder is being made, the image's temporary server answers on its socket only
+    health_argv=("pg_isready", "--host", "127.0.0.1", "--username", "postgres"),
+    password=Password(
+        variable="POSTGRES_PASSWORD_FILE",
+        in_file=True,
+        url="postgresql://postgres:{password}@{host}:{port}/postgres",
+    ),
     source="PostgreSQL 15 (Debian 12), idle: 6 processes, 14.6 MiB anonymous together, 12 of shared memory touched; "
     "plus shared buffers and all connections",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlpack.plan import Plan
-from mlpack.servers.base import Admission, ServerFacts
+from mlpack.servers.base import Admission, Password, ServerFacts
 from mlpack.spec import Spec
 from mlpack.units import MIB
 
@@ -26,6 +26,8 @@ FACTS = ServerFacts(
     mapped_bytes=5 * MIB,
     start_s=1.0,
     health_argv=("redis-cli", "ping"),
+    # redis-cli reads this variable, and the container's command hands it on to the server by standard input
+    password=Password(variable="REDISCLI_AUTH", url="redis://:{password}@{host}:{port}/0"),
     source="Redis 7.0 (Debian 12), empty: 2.6 MiB anonymous, 6.7 resident; plus the data it may hold, and half of "
     "it again for the pages that change while a fork rewrites the append-only file",
 )

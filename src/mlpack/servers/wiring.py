@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from mlpack.errors import SpecError
-from mlpack.plan import Plan, ServicePlan
+from mlpack.plan import Plan
 from mlpack.servers import SERVERS
+from mlpack.servers.address import address
 from mlpack.servers.paths import model_path
 from mlpack.spec import FactName
-
-CONTAINER_TARGETS = frozenset({"compose", "swarm", "kubernetes"})
-ENGINE_HOST = "host.docker.internal"
-"""How a container names its host; compose maps it with ``extra_hosts: host-gateway``."""
 
 
 def fact(plan: Plan, of: str, fact: FactName, *, viewer: str | None = None) -> str:
@@ -33,7 +30,10 @@ def fact(plan: Plan, of: str, fact: FactName, *, viewer: str | None = None) -> s
 
 
 def environment(plan: Plan, name: str) -> dict[str, str]:
-    """The variables of service ``name``: mlpack's own, then the user's, which win. Secrets are not among them."""
+    """The variables of service ``name``: mlpack's own, then the user's, which win.
+
+    Secrets are not among them, and URLs come without passwords: ``servers.secrets`` names both.
+    """
     variables = {key: decided.value for key, decided in plan.services[name].environment.items()}
     for key, value in plan.spec.services[name].env.items():
         if value.text is not None:
@@ -60,7 +60,7 @@ def upstreams(plan: Plan, name: str) -> tuple[str, ...]:
 def _service_fact(plan: Plan, of: str, fact: FactName, viewer: str | None) -> str | None:
     service = plan.services[of]
     spec = plan.spec.services[of]
-    host, port = _address(plan, of, viewer)
+    host, port = address(plan, of, viewer)
     numbers = {"workers": service.workers, "threads": service.threads, "concurrency": service.concurrency}
     if fact in numbers:
         return str(numbers[fact].value)
@@ -76,14 +76,3 @@ def _service_fact(plan: Plan, of: str, fact: FactName, viewer: str | None) -> st
         template = SERVERS[service.server].FACTS.url
         return None if template is None or port is None else template.format(host=host, port=port)
     return None
-
-
-def _address(plan: Plan, of: str, viewer: str | None) -> tuple[str, int | None]:
-    """Host and port of ``of``: a name inside one network of containers, loopback on a host, published in between."""
-    service: ServicePlan = plan.services[of]
-    seen_from = plan.services[viewer].target if viewer in plan.services else service.target
-    if seen_from == service.target:
-        return (of, service.port) if service.target in CONTAINER_TARGETS else ("127.0.0.1", service.port)
-    if seen_from in CONTAINER_TARGETS:
-        return ENGINE_HOST, service.port
-    return "127.0.0.1", service.publish or service.port

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder
+from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import environment
 from mlpack.spec import ServerName
 from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
@@ -17,9 +18,15 @@ from mlpack.targets.compose_service import (
     mounts,
     service_view,
 )
+from mlpack.targets.compose_steps import add_steps, steps_s
+from mlpack.targets.hub import VOLUME, hub_models, hub_variables
 from mlpack.targets.images import image_of, profile_suffix
+from mlpack.targets.programs import program_variables, program_volumes
+from mlpack.targets.secret_files import mounted_secrets, secrets_view
 
-SERVERS: frozenset[ServerName] = frozenset({"gunicorn", "uvicorn"})
+SERVERS: frozenset[ServerName] = frozenset(
+    {"gunicorn", "uvicorn", "celery", "redis", "postgres", "flower", "nginx", "caddy", "llama_server"}
+)
 COMPOSE_AT_LEAST = "2.20.2"
 """The first Compose that knows a health check's start_interval (facts.md)."""
 ENGINE_AT_LEAST = "25.0"
@@ -29,13 +36,14 @@ ENGINE_AT_LEAST = "25.0"
 def view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
     """compose.yaml: one project per profile, one network, the services in the order of the spec."""
     spec = plan.spec
+    ca = [{"name": "ca", "file": from_project(spec.build.ca)}] if spec.build.ca else []
     return {
         "header": RENDERED_BY,
         "project": project_name(plan),
-        "services": [service_view(plan, name, requirements) for name in plan.services],
+        "services": add_steps(plan, [service_view(plan, name, requirements) for name in plan.services]),
         "folders": folders_view(plan),
         "named_volumes": named_volumes(plan),
-        "ca": from_project(spec.build.ca) if spec.build.ca else None,
+        "secrets": [*ca, *mounted_secrets(plan)],
     }
 
 
@@ -83,22 +91,35 @@ def project_name(plan: Plan) -> str:
 def named_volumes(plan: Plan) -> tuple[str, ...]:
     """Volumes that the engine keeps; those with a ``path`` are folders of the project."""
     used = {volume for name in plan.services for volume in plan.spec.services[name].volumes}
-    return tuple(sorted(volume for volume in used if plan.spec.volumes[volume].path is None))
+    kept = {volume for volume in used if plan.spec.volumes[volume].path is None}
+    fetched = {VOLUME} if any(hub_models(plan, name) for name in plan.services) else set()
+    return tuple(sorted(kept | fetched | set(program_volumes(plan))))
 
 
 def variables(plan: Plan, name: str) -> tuple[dict[str, object], ...]:
-    """A service's variables as lines, each of mlpack's own with its reason."""
-    planned = plan.services[name].environment
-    own = plan.spec.services[name].env
+    """A service's variables as lines, each of mlpack's own with its reason; those with a secret inside are left out."""
+    own, held = plan.spec.services[name].env, held_variables(plan, name)
+    planned = {key: (made.value, made.because) for key, made in plan.services[name].environment.items()}
+    target = hub_variables(plan, name) | proxied_variables(plan, name) | program_variables(plan, name)
+    values = {key: value for key, (value, _) in target.items()} | environment(plan, name)
+    reasons = {key: because for key, (_, because) in (target | planned).items() if key not in own}
     return tuple(
-        {"pair": (key, value), "because": planned[key].because if key in planned and key not in own else ""}
-        for key, value in environment(plan, name).items()
+        {"pair": (key, value), "because": reasons.get(key, "")} for key, value in values.items() if key not in held
     )
 
 
+def proxied_variables(plan: Plan, name: str) -> dict[str, tuple[str, str]]:
+    """What an app has to know that stands behind a proxy of this deployment, with the reason."""
+    proxied = any(service.to == name for service in plan.spec.services.values())
+    if not proxied or plan.services[name].server not in ("gunicorn", "uvicorn") or plan.services[name].publish:
+        return {}
+    because = "only the proxy reaches this service: its word about scheme and client is taken"
+    return {"FORWARDED_ALLOW_IPS": ("*", because)}
+
+
 def wait_s(plan: Plan) -> int:
-    """How long `up --wait` may take: the start periods in a row, and each last round of checks."""
-    total = 0
+    """How long `up --wait` may take: steps and start periods in a row, and each last round of checks."""
+    total = sum(steps_s(plan, name) for name in plan.services)
     for service in plan.services.values():
         if service.health is not None:
             health = service.health
@@ -117,6 +138,7 @@ def script_view(plan: Plan) -> Mapping[str, object]:
         "engine_at_least": ENGINE_AT_LEAST,
         "uid": APP_UID,
         "wait_s": wait_s(plan),
+        **secrets_view(plan),
         "models": model_files(plan),
         "folders": bind_folders(plan),
         "images": tuple(sorted({image.reference for name in plan.services if (image := image_of(plan, name))})),

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from posixpath import normpath
 
-from mlpack.plan import Plan, ServicePlan
-from mlpack.servers import SERVERS
+from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
+from mlpack.servers.proxy import PLAIN_PORT, PROXY_FILES, site
+from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import upstreams
 from mlpack.spec import Build
 from mlpack.targets.base import Requirements
 from mlpack.targets.dockerfile import health_script
-from mlpack.targets.images import Image, effective_build, image_of, profile_suffix
+from mlpack.targets.hub import hub_mounts
+from mlpack.targets.images import Image, effective_build, image_of, profile_suffix, ready_made
+from mlpack.targets.programs import health_test, listens_on, program_argv, program_mounts, program_view
 from mlpack.units import KIB, MIB
 
 UP_TO_PROJECT = "../.."
 """From deploy/<profiles>/ to the project's folder."""
 FOLDERS_SERVICE = "mlpack-folders"
 """Runs once, as root and without a network, and gives data folders of the host to the containers' user."""
+SECRETS = "secrets"
+"""The folder beside the compose file that deploy.sh fills; never rendered, never committed."""
 PASSED_ARGS = (
     *("BASE_IMAGE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "MLPACK_IGNORE_LIBRARIES"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
@@ -30,15 +35,14 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
     service, settings = plan.services[name], plan.spec.settings
     image = image_of(plan, name)
     first = image is not None and image.services[0] == name
-    spec = plan.spec.services[name]
     return {
         "name": name,
-        "image": image.reference if image else spec.image or f"{plan.name}-{name}:{profile_suffix(plan)}",
+        "image": image_name(plan, name),
         "build": _build(plan, name, image),
         "pull": "never" if image else "missing",
-        "command": None if first else SERVERS[service.server].argv(plan, name),
-        "env_file": f"{name}.env",
-        "port": _port(plan, service),
+        "command": None if first else program_argv(plan, name),
+        "env_files": env_files(plan, name),
+        "ports": _ports(plan, name),
         "cpus": f"{service.cpus.value:g}",
         "memory": f"{service.memory.limit_bytes.value // MIB}M",
         "reservation": f"{service.memory.reservation_bytes.value // MIB}M",
@@ -48,6 +52,7 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
         "plan": service,
         "memory_reason": service.memory.limit_bytes.because,
         "read_only": settings.read_only,
+        **program_view(plan, name),
         "tmpfs": f"/tmp:mode=1777,size={service.memory.tmp_bytes.value // MIB}m",
         "restart": settings.restart,
         "log_size": f"{settings.log_max_bytes // KIB}k",
@@ -56,16 +61,31 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
         "stop_grace": f"{service.times.stop_grace_s.value}s",
         "mounts": mounts(plan, name),
         "after": [
-            {"name": other, "condition": "service_healthy" if plan.services[other].health else "service_started"}
+            {"name": other, "condition": "service_healthy" if _health(plan, other) else "service_started"}
             for other in upstreams(plan, name)
         ]
         + _after_folders(plan, name),
+        "environment": None,
         "labels": {
             "org.mlpack.project": plan.name,
             "org.mlpack.profiles": profile_suffix(plan),
             "org.mlpack.service": name,
         },
     }
+
+
+def image_name(plan: Plan, name: str) -> str:
+    """The image that service ``name`` runs: built from ours, the user's, or the program's official one."""
+    image = image_of(plan, name)
+    if image is not None:
+        return image.reference
+    given = plan.spec.services[name].image or ready_made(plan, name)
+    return given or f"{plan.name}-{name}:{profile_suffix(plan)}"
+
+
+def env_files(plan: Plan, name: str) -> tuple[str, ...]:
+    """The rendered variables, then those with secrets in them, which deploy.sh makes with mode 0600."""
+    return (f"{name}.env", *((f"{SECRETS}/{name}.env",) if held_variables(plan, name) else ()))
 
 
 def from_project(path: str) -> str:
@@ -93,7 +113,8 @@ def mounts(plan: Plan, name: str) -> list[dict[str, object]]:
             # made where missing, and given to the containers' user by the service `folders`
             bind = {"type": "bind", "source": from_project(folder), "target": target, "read_only": False}
             found.append(bind | {"create": True})
-    if service.image is not None or effective_build(plan, name).dockerfile is not None:
+    found += hub_mounts(plan, name) + program_mounts(plan, name)
+    if image_of(plan, name) is None and ready_made(plan, name) is None:
         found += _rendered_files(plan, name)
     return [{"create": False} | mount | {"bind": mount["type"] == "bind"} for mount in found]
 
@@ -120,7 +141,7 @@ def _after_folders(plan: Plan, name: str) -> list[dict[str, str]]:
 
 def _build(plan: Plan, name: str, image: Image | None) -> dict[str, object] | None:
     build: Build = image.build if image else effective_build(plan, name)
-    if plan.spec.services[name].image is not None or (image is None and build.dockerfile is None):
+    if plan.spec.services[name].image is not None or ready_made(plan, name) is not None:
         return None
     if image is not None and image.services[0] != name:
         return None  # the first service of the image builds it
@@ -148,22 +169,32 @@ def _rendered_files(plan: Plan, name: str) -> list[dict[str, object]]:
     ]
 
 
-def _port(plan: Plan, service: ServicePlan) -> dict[str, object] | None:
+def _ports(plan: Plan, name: str) -> list[dict[str, object]]:
+    service = plan.services[name]
     if service.port is None or service.publish is None:
-        return None
-    return {"target": service.port, "published": str(service.publish), "host": plan.spec.settings.publish_host}
+        return []
+    host = listens_on(plan, name)
+    found = [{"target": service.port, "published": str(service.publish), "host": host}]
+    if service.server in PROXY_FILES and site(plan, name).redirects:
+        found.append({"target": PLAIN_PORT, "published": str(PLAIN_PORT), "host": host})
+    return found
 
 
 def _health(plan: Plan, name: str) -> dict[str, object] | None:
     service = plan.services[name]
     health = service.health
     script = health_script(plan)
-    if health is None or health.path is None or script is None or service.port is None:
+    if health is None:
         return None
-    # half a second before the engine gives up, so that the reason is on record
-    patience = f"{health.timeout_s.value - 0.5:g}"
+    test = health_test(plan, name)
+    if health.path is not None and script is not None and service.port is not None and ready_made(plan, name) is None:
+        # half a second before the engine gives up, so that the reason is on record
+        patience = f"{health.timeout_s.value - 0.5:g}"
+        test = ["CMD", "python", "-I", "-S", script, str(service.port), health.path, patience]
+    if test is None:
+        return None
     return {
-        "test": ["CMD", "python", "-I", "-S", script, str(service.port), health.path, patience],
+        "test": test,
         "interval": f"{health.interval_s.value}s",
         "timeout": f"{health.timeout_s.value}s",
         "retries": health.retries.value,

@@ -9,7 +9,8 @@ from mlpack.servers import SERVERS
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
-from mlpack.targets.images import Image, base_image, extra_index, images, requirement_files
+from mlpack.targets.hub import hub_folders
+from mlpack.targets.images import Image, base_image, extra_index, images, ready_made, requirement_files
 
 VENV = "/opt/venv"
 STOP_SIGNAL = "SIGTERM"
@@ -77,14 +78,16 @@ def dockerfile_view(plan: Plan, image: Image, requirements: Requirements) -> dic
 
 def mount_points(plan: Plan, image: Image) -> tuple[str, ...]:
     """Folders that volumes are mounted on: made in the image with the right owner, which named volumes then take."""
-    return tuple(
-        sorted({volume_path(plan.spec, v) for name in image.services for v in plan.spec.services[name].volumes})
-    )
+    volumes = {volume_path(plan.spec, v) for name in image.services for v in plan.spec.services[name].volumes}
+    return tuple(sorted(volumes | {folder for name in image.services for folder in hub_folders(plan, name)}))
 
 
 def health_script(plan: Plan) -> str | None:
     """The health check's path in containers; None where no service is asked over HTTP."""
-    asked = any(service.health is not None and service.health.path for service in plan.services.values())
+    asked = any(
+        service.health is not None and service.health.path and ready_made(plan, name) is None
+        for name, service in plan.services.items()
+    )
     return f"{plan.spec.root_path}/{deploy_folder(plan.profiles)}/healthcheck.py" if asked else None
 
 

@@ -9,7 +9,7 @@ from posixpath import dirname
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
-from mlpack.servers.paths import deploy_folder
+from mlpack.servers.paths import deploy_folder, profile_words
 from mlpack.spec import Build
 
 DEFAULT_PYTHON = "3.11"
@@ -31,7 +31,7 @@ class Image:
 
 def profile_suffix(plan: Plan) -> str:
     """``prod`` or ``prod-hybrid``: keeps projects and images of several profiles on one machine apart."""
-    return "-".join(plan.profiles) or "default"
+    return profile_words(plan.profiles)
 
 
 def effective_build(plan: Plan, name: str) -> Build:
@@ -47,9 +47,19 @@ def effective_build(plan: Plan, name: str) -> Build:
 def is_built_here(plan: Plan, name: str) -> bool:
     """The service runs an image from a Dockerfile that mlpack renders, not one of the user's or an official one."""
     service = plan.spec.services[name]
-    if service.image is not None or effective_build(plan, name).dockerfile is not None:
+    if service.image is not None or ready_made(plan, name) is not None:
         return False
-    return SERVERS[service.server].FACTS.image is None
+    return effective_build(plan, name).dockerfile is None
+
+
+def ready_made(plan: Plan, name: str) -> str | None:
+    """The official image that service ``name`` runs, where its program has one and the service names no other.
+
+    The project's own build is for its own code: only a Dockerfile of the service itself replaces an official image.
+    """
+    service = plan.spec.services[name]
+    own = service.build is not None and service.build.dockerfile is not None
+    return None if service.image is not None or own else SERVERS[service.server].FACTS.image
 
 
 def images(plan: Plan) -> tuple[Image, ...]:

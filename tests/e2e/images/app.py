@@ -1,0 +1,50 @@
+#!/usr/local/bin/python -S
+"""An app that answers by its container's name, says what it was asked, and asks its queue with the password it has."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+def ping() -> list[str]:
+    """What the queue answers to AUTH and PING."""
+    url = urlsplit(os.environ["BROKER"])
+    with socket.create_connection((url.hostname, url.port), timeout=5) as connection:
+        connection.sendall(f"AUTH {url.password}\r\nPING\r\n".encode())
+        said = b""
+        while said.count(b"\r\n") < 2:
+            said += connection.recv(100)
+    return said.decode().split()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        said = {"host": socket.gethostname(), "headers": dict(self.headers), "body": len(body)}
+        text = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        pass
+
+
+if "--ping" in sys.argv:
+    sys.stdout.write(f"{ping()}\n")
+    sys.exit()
+server = ThreadingHTTPServer(("0.0.0.0", int(sys.argv[sys.argv.index("--port") + 1])), Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
