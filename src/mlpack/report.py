@@ -57,7 +57,8 @@ class ServiceMeasurement(Noun):
     peak_mapped_bytes: int
     peak_kernel_bytes: int
     oom_kills: int
-    refault_bytes: int
+    refault_bytes: int | None
+    """Read back from disk during the load; None where nothing counts it."""
     requests: int
     throttled_s: float | None = None
     samples: tuple[MemorySample, ...] = ()

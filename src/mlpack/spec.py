@@ -156,7 +156,7 @@ class Step(Noun):
 
 
 class Request(Noun):
-    """A user's request: one step or several. The ``largest`` one is what sizing and load use."""
+    """A user's request: one step or several. The ``largest`` one is what sizing uses; load mixes it with the others."""
 
     largest: bool = False
     steps: tuple[Step, ...]

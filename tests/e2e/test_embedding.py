@@ -80,6 +80,7 @@ def test_memory_is_within_limit_and_prediction(rendered: tuple[Path, Lock], repo
     (web,) = report.services
     assert web.oom_kills == 0
     assert rendered[1].plan.services["web"].memory.lower_bytes <= web.peak_need_bytes <= web.limit_bytes
+    assert web.refault_bytes is not None
     assert web.refault_bytes / 200 <= 0.01 * web.peak_mapped_bytes
     assert web.samples
     assert any("of the prediction, allowed" in line for line in check(report, "memory").evidence)

@@ -158,7 +158,7 @@ def test_an_asgi_app_loads_at_startup_and_answers_in_threads(subject: Callable[.
     assert result.loaded_at == "startup"
     assert near(region(result, "weights"), 40)
     assert near(region(result, "activations") + region(result, "warm state"), 20)
-    assert any("preloading shares the libraries only" in note for note in result.notes)
+    assert "preloading would share the libraries only" in (result.footprint.fork_refused or "")
 
 
 def test_requests_that_an_app_handles_one_by_one_do_not_multiply(subject: Callable[..., Subject]) -> None:

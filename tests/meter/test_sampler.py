@@ -77,3 +77,21 @@ def test_a_lap_starts_anew_and_the_whole_remembers() -> None:
 def test_peaks_join() -> None:
     both = Peaks(anonymous_bytes=3, readings=2).joined(Peaks(anonymous_bytes=1, mapped_bytes=9, readings=5))
     assert both == Peaks(anonymous_bytes=3, mapped_bytes=9, readings=7)
+
+
+def test_an_odd_reading_is_told_and_does_not_end_the_watch() -> None:
+    readings = iter([mib(1), KeyError("rss"), mib(7)])
+    done = threading.Event()
+
+    def source() -> Quick | None:
+        reading = next(readings, None)
+        if reading is None:
+            done.set()
+        if isinstance(reading, KeyError):
+            raise reading
+        return reading
+
+    with Sampler(source, every_s=0.0005) as sampler:
+        assert done.wait(60)
+    assert sampler.peaks.anonymous_bytes == 7 * MIB
+    assert sampler.fault == "KeyError: 'rss'"

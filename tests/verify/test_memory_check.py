@@ -48,6 +48,7 @@ def judge(
     charged_mib: int = 100,
     load: LoadResult | None = LOAD,
     not_limited: tuple[str, ...] = (),
+    fault: str | None = None,
 ) -> Answer:
     """The check's answer for a service with a limit of 1000 MiB, 800 MiB predicted, 100 MiB mapped."""
     plan = hand.memory_plan(1000 * MIB, peak_bytes=800 * MIB, lower_bytes=lower_mib * MIB)
@@ -59,7 +60,7 @@ def judge(
     )
     sample = MemorySample(at_s=1, anonymous_bytes=0, mapped_bytes=100 * MIB, kernel_bytes=0)
     peaks = Peaks(anonymous_bytes=(need_mib - 100) * MIB, mapped_bytes=100 * MIB, need_bytes=need_mib * MIB, readings=1)
-    sampler: Any = SimpleNamespace(peaks=peaks, samples=(sample,))
+    sampler: Any = SimpleNamespace(peaks=peaks, samples=(sample,), fault=fault)
     watch = Watch(instance, sampler, lambda: after, "by hand", own_group=True)
     watch.before_load = counters(refault_bytes=None if refaults is None else 0)
     watch.mark_load_end()
@@ -143,3 +144,9 @@ def test_a_timeline_is_thinned_without_losing_its_peak() -> None:
     assert max(sample.anonymous_bytes for sample in kept) == 999
     assert [sample.at_s for sample in kept] == sorted(sample.at_s for sample in kept)
     assert thinned(samples[:5], 100) == tuple(samples[:5])
+
+
+def test_memory_that_was_not_read_throughout_proves_nothing() -> None:
+    answer = judge(800, fault="KeyError: 'rss'")
+    assert answer.status == "not_proven"
+    assert "KeyError" in answer.summary

@@ -11,7 +11,7 @@ from mlpack.console import heading, progress, say, table
 from mlpack.errors import DoesNotFit, ExitCode, UsageError
 from mlpack.flow import Gathered, footprint_inputs, gather, make
 from mlpack.flow.gather import FOOTPRINT_NAME, read_footprints
-from mlpack.launchers.local_python import find_python
+from mlpack.launchers.local_python import find_python, service_environ
 from mlpack.launchers.relocate import relocated
 from mlpack.measure.request import largest_request
 from mlpack.measure.result import MeasureResult
@@ -137,7 +137,7 @@ def _subject(gathered: Gathered, plan: Plan, name: str, python: Path) -> Subject
         root=gathered.root,
         python=python,
         request=largest_request(gathered.spec, name, gathered.root),
-        env={**os.environ, **environment(here, name)},
+        env=service_environ(os.environ, python, environment(here, name)),
         interface=service.interface,
         server=service.server,
         libraries=tuple(modules),

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,22 +98,33 @@ class Composed:
 
     def stop(self) -> tuple[str, ...]:
         """Everything down, by the project and then by label; what is left, if anything, in words."""
-        environ, label = self._deployment.environ, self._deployment.owner.label
-        if self._files:
-            graces = [service.times.stop_grace_s.value for service in self._deployment.plan.services.values()]
-            grace = min([MOST_STOP_S, *graces])
-            down = ("down", "--volumes", "--remove-orphans", "--timeout", str(grace))
-            stream(self._argv(down), lambda _: None, env=environ, timeout_s=engine.REMOVE_S)
-        left: tuple[engine.Found, ...] = ()
+        try:
+            self._down()
+            return self._remove_labelled()
+        except MlpackError as error:  # the engine is gone or stuck: the report matters more than this error
+            return (f"the engine did not answer ({error.what}): the next run removes what is left",)
+        finally:
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+                self._scratch = None
+            self._files = ()
+
+    def _down(self) -> None:
+        """`compose down`, which lets programs end in their own way; a down that hangs is followed by force."""
+        if not self._files:
+            return
+        graces = [service.times.stop_grace_s.value for service in self._deployment.plan.services.values()]
+        down = ("down", "--volumes", "--remove-orphans", "--timeout", str(min([MOST_STOP_S, *graces])))
+        with suppress(MlpackError):
+            stream(self._argv(down), lambda _: None, env=self._deployment.environ, timeout_s=engine.REMOVE_S)
+
+    def _remove_labelled(self) -> tuple[str, ...]:
+        environ, left = self._deployment.environ, tuple[engine.Found, ...]()
         for _ in range(REMOVE_TRIES):
-            left = engine.labelled(environ, label=label)
+            left = engine.labelled(environ, label=self._deployment.owner.label)
             if not left:
                 break
             engine.remove(left, environ)
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch = None
-        self._files = ()
         return tuple(f"{thing.kind} {thing.ident}" for thing in left)
 
     def _prepare(self) -> dict[str, Any]:

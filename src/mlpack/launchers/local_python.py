@@ -11,6 +11,8 @@ from mlpack.errors import VerifyError
 from mlpack.process import run
 from mlpack.spec import Spec
 
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+"""Of the caller's environment; everything else comes from the plan, as in a container."""
 MODULES = {"gunicorn": "gunicorn", "uvicorn": "uvicorn", "celery": "celery"}
 """Programs that are also `python -m MODULE`: scripts of a moved virtual environment name a Python that is gone."""
 
@@ -42,6 +44,14 @@ def command(argv: Sequence[str], python: Path, environ: Mapping[str, str]) -> tu
     if found is None:
         raise VerifyError(f"{program} is not installed here", hint=f"install {program}, or use `--launcher compose`")
     return (found, *argv[1:])
+
+
+def service_environ(environ: Mapping[str, str], python: Path, own: Mapping[str, str]) -> dict[str, str]:
+    """What a service of this machine sees: ``own`` variables, PATH with ``python`` first, and of the caller's
+    ``environ`` only what no plan sets: nobody's MALLOC_ or LD_PRELOAD changes what is measured or verified."""
+    kept = {key: value for key, value in environ.items() if key in KEPT}
+    path = f"{python.parent}{os.pathsep}{kept.get('PATH', '/usr/bin:/bin')}"
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **own}
 
 
 def require_module(program: str, python: Path, environ: Mapping[str, str], root: Path) -> None:

@@ -16,7 +16,7 @@ from mlpack.launchers import local_limit
 from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say
 from mlpack.launchers.leftovers import OWNER_FILE, note_groups, sweep_folders, sweep_processes
 from mlpack.launchers.local_instance import LocalInstance
-from mlpack.launchers.local_python import command, find_python, package_folders, require_module
+from mlpack.launchers.local_python import command, find_python, package_folders, require_module, service_environ
 from mlpack.launchers.owner import VARIABLE, Owner
 from mlpack.launchers.relocate import left_out, local_argv, relocated
 from mlpack.plan import Plan
@@ -24,8 +24,6 @@ from mlpack.servers.wiring import environment
 
 NAME: LauncherName = "process"
 STOP_GRACE_S = 10.0
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-"""Of the caller's environment; everything else comes from the plan, as in a container."""
 ALWAYS_DIFFERENT = (
     "file system: local processes see this machine's, writable as for you (containers: read-only root, own /tmp)",
     "user: local processes run as you, not as the image's user",
@@ -129,10 +127,8 @@ class Local:
         )
 
     def _environ(self, own: Mapping[str, str]) -> dict[str, str]:
-        kept = {key: value for key, value in self._deployment.environ.items() if key in KEPT}
-        path = f"{self._python.parent}:{kept.get('PATH', '/usr/bin:/bin')}"
-        marks = {"PATH": path, "PYTHONUNBUFFERED": "1", VARIABLE: self._deployment.owner.label}
-        return {**kept, **marks, **own}
+        marked = {VARIABLE: self._deployment.owner.label, **own}
+        return service_environ(self._deployment.environ, self._python, marked)
 
 
 def _wait_entered(child: subprocess.Popen[str]) -> None:

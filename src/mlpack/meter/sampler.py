@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 from mlpack.meter.sources import MappedSource, Quick, QuickSource
 from mlpack.report import MemorySample
 
+T = TypeVar("T")
 EVERY_S = 0.01
 MAPPED_EVERY_S = 0.3
 KEEP_S = 0.1
@@ -63,6 +66,8 @@ class Sampler:
         self._last_mapped = 0
         self._samples: list[MemorySample] = []
         self._started_s = self._last_s = 0.0
+        self.fault: str | None = None
+        """The first thing that went wrong while reading: the peaks may then be too low."""
 
     def __enter__(self) -> Sampler:
         self._started_s = self._last_s = time.monotonic()
@@ -105,7 +110,7 @@ class Sampler:
         assert self._mapped is not None
         while not self._stop.is_set():
             began_s = time.monotonic()
-            mapped = self._mapped()
+            mapped = self._tried(self._mapped)
             if mapped is not None:
                 with self._lock:
                     self._last_mapped = mapped
@@ -113,12 +118,21 @@ class Sampler:
             self._stop.wait(max(self._mapped_every_s, 3 * (time.monotonic() - began_s)))
 
     def _read_quick(self) -> None:
-        reading = self._quick()
+        reading = self._tried(self._quick)
         now_s = time.monotonic()
+        if reading is None:
+            return
         with self._lock:
             gap_s, self._last_s = now_s - self._last_s, now_s
-            if reading is not None:
-                self._add(reading, now_s - self._started_s, gap_s)
+            self._add(reading, now_s - self._started_s, gap_s)
+
+    def _tried(self, read: Callable[[], T | None]) -> T | None:
+        """One reading; a thread that dies of an odd line in /proc would freeze the peaks without a word."""
+        try:
+            return read()
+        except Exception as error:
+            self.fault = self.fault or f"{type(error).__name__}: {error}"
+            return None
 
     def _add(self, reading: Quick, at_s: float, gap_s: float) -> None:
         sample = MemorySample(

@@ -13,7 +13,8 @@ OPENMP_VARIABLES = {  # each proven to take effect in tests/e2e/test_threads.py
 
 def decided_threads(threads: int, why: str) -> Decided[str]:
     """The value ``threads`` for one variable, as the planner decided it."""
-    return DecidedStr(value=str(threads), source="calculated", because=f"{threads} threads per worker: {why}")
+    count = "1 thread" if threads == 1 else f"{threads} threads"
+    return DecidedStr(value=str(threads), source="calculated", because=f"{count} per worker: {why}")
 
 
 def openmp_environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:

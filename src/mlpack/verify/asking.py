@@ -103,6 +103,15 @@ class Asker:
             return not_healthy(client, base, path, timeout_s)
 
 
+def mixed(requests: Mapping[str, Request]) -> tuple[str, ...]:
+    """Names for the load, to be sent in turn: every largest one and every other that is a single exchange.
+
+    Sizes vary as users' do, and the largest still meet in every worker; long flows of many steps stay out unless they
+    are the largest themselves.
+    """
+    return tuple(name for name, request in requests.items() if request.largest or len(request.steps) == 1)
+
+
 def largest(requests: Mapping[str, Request]) -> tuple[str, ...]:
-    """Names of the requests marked largest, else all: what sizing, worker proof and load use."""
+    """Names of the requests marked largest, else all: what sizing and worker proof use."""
     return tuple(name for name, request in requests.items() if request.largest) or tuple(requests)

@@ -95,7 +95,7 @@ class Watch:
             peak_mapped_bytes=peaks.mapped_bytes,
             peak_kernel_bytes=peaks.kernel_bytes,
             oom_kills=self.oom_kills(),
-            refault_bytes=self.load_refault_bytes() or 0,
+            refault_bytes=self.load_refault_bytes(),
             requests=requests,
             throttled_s=None if self.last is None else self.last.throttled_s,
             samples=thinned(self.sampler.samples, TIMELINE),

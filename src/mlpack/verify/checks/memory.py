@@ -36,6 +36,8 @@ def check(run: Run) -> Answer:
             _judge_band(watch, measured, service, evidence, wrong)
             _judge_refault(watch, measured, evidence, wrong, unproven)
             _judge_cache(run, watch, measured, evidence, unproven)
+        if watch.sampler.fault is not None:
+            unproven.append(f"{watch.instance.name}: its memory was not read throughout: {watch.sampler.fault}")
         if not watch.own_group or not run.limited(watch.instance):
             unproven.append(f"{watch.instance.name}: nothing limits it here, so the limit itself is not tried")
     if wrong:

@@ -70,17 +70,13 @@ def _evict(run: Run) -> str | None:
     if not files:
         return None
     run.say(f"dropping {len(files)} files from the page cache")
-    return evict(_real(files)).because() or None
+    return evict(files).because() or None
 
 
 def _programs(folders: tuple[Path, ...]) -> list[Path]:
     """Programs of image layers: an interpreter is mapped like a library."""
     found = [file for folder in folders for place in PROGRAMS for file in folder.glob(place)]
     return [file for file in found if file.is_file() and not file.is_symlink()]
-
-
-def _real(files: list[Path]) -> list[Path]:
-    return [file for file in files if not file.is_symlink()]
 
 
 def _asker(run: Run) -> Asker:
