@@ -21,7 +21,11 @@ NEVER_COPIED = (
     *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"),
 )
 """Not part of the program: history, environments, tests, caches, secrets, and what mlpack renders."""
-NEVER_COPIED_ANYWHERE = ("__pycache__", ".ipynb_checkpoints", ".DS_Store")
+NEVER_COPIED_ANYWHERE = (
+    *("__pycache__", ".ipynb_checkpoints", ".DS_Store", ".git", ".venv"),
+    *(".env", ".netrc", ".pypirc", ".git-credentials", ".aws", ".ssh", ".docker", ".kube", "credentials.json"),
+)
+"""At any depth: caches, and files where programs keep passwords and keys."""
 
 
 def image_files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
