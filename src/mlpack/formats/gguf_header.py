@@ -20,14 +20,17 @@ KEPT_BYTES = 256
 """Longer strings are passed over: names and types are short."""
 KEPT_ITEMS = 1024
 """Longer arrays are only counted: sizes per layer are short, vocabularies long."""
-MOST_TENSORS = 1_000_000
+MOST_TENSORS = 65_536
+"""Tensors, and metadata values; models of a trillion parameters have some thousands."""
+MOST_KEPT_ITEMS = 100_000
+"""Items of all kept arrays together."""
 MOST_DIMENSIONS = 4
 CHUNK_BYTES = MIB
 _LENGTH = struct.Struct("<Q")
 Value = int | float | bool | str | list[int]
 
 
-@dataclass
+@dataclass(slots=True)
 class TensorInfo:
     """One tensor: elements, ggml type, and where its data begins after the header."""
 
@@ -46,6 +49,7 @@ class Header:
     tensors: list[TensorInfo] = field(default_factory=list)
     data_start: int = 0
     sha256: str = ""
+    kept_items: int = 0
 
 
 class Cursor:
@@ -191,7 +195,8 @@ def _array(cursor: Cursor, header: Header, key: str | None) -> Value | None:
             cursor.path, f"has an array of an unknown type {kind}", "the file is damaged, or newer than mlpack"
         )
     width = struct.calcsize(layout)
-    if count > KEPT_ITEMS or layout[1] in "fd?":
+    header.kept_items += count
+    if count > KEPT_ITEMS or layout[1] in "fd?" or header.kept_items > MOST_KEPT_ITEMS:
         cursor.skip(count * width)
         return None
     return [item[0] for item in struct.iter_unpack(layout, cursor.take(count * width))]

@@ -14,7 +14,7 @@ from mlpack.model import DtypeShare
 
 MOST_OBJECTS = 50_000
 MOST_DEPTH = 64
-NAME_BYTES = 512
+NAME_BYTES = 256
 OPTIMISERS = frozenset({"optimizer", "optimizer_weights"})
 NO_WEIGHTS = frozenset({"seed_generator", "seed_generator_state", "metrics", "_metrics"})
 """Groups whose variables Keras does not count as weights (``Model.count_params``)."""

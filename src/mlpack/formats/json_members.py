@@ -22,15 +22,23 @@ MEMBER_BYTES = MIB
 CUT = re.compile(rb'[}"\]\d]\s*(,)\s*"')
 START = re.compile(rb"\s*\{")
 CUT_WITHIN = 4 * KIB
-DECODER = json.JSONDecoder(object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
+PLAIN = json.JSONDecoder(parse_constant=refuse_constant)
+STRICT = json.JSONDecoder(object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
+"""Refuses keys that occur twice, at twice the time."""
 
 
 class Members:
-    """The members of an object whose bytes ``read`` gives, ``what`` in messages. They are hashed, ``before`` first."""
+    """The members of an object whose bytes ``read`` gives, ``what`` in messages. They are hashed, ``before`` first.
 
-    def __init__(self, read: Callable[[int], bytes], path: Path, what: str, *, before: bytes = b"") -> None:
+    ``once``: keys, in quotes, that every member has once. Without them nobody looks for keys that occur twice.
+    """
+
+    def __init__(
+        self, read: Callable[[int], bytes], path: Path, what: str, *, before: bytes = b"", once: tuple[bytes, ...] = ()
+    ) -> None:
         self._read, self._path, self._what = read, path, what
         self._digest = sha256(before)
+        self._once = once
         self.rest = b""
         """What follows the object, once all its members were given."""
 
@@ -86,14 +94,22 @@ class Members:
         """The members up to the object's end and the bytes after it; None where it does not end in ``held``."""
         try:
             text = "{" + held.decode("utf-8")
-            found, end = DECODER.raw_decode(text)
+            found, end = PLAIN.raw_decode(text)
+            if self._doubtful(held, found):
+                found, end = STRICT.raw_decode(text)
         except (ValueError, RecursionError):
             return None
         return found, text[end:].encode("utf-8")
 
     def _object(self, text: bytes) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = DECODER.decode(text.decode("utf-8"))
+            found: dict[str, Any] = PLAIN.decode(text.decode("utf-8"))
+            if self._doubtful(text, found):
+                found = STRICT.decode(text.decode("utf-8"))
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
         return found
+
+    def _doubtful(self, text: bytes, found: dict[str, Any]) -> bool:
+        """Some key may occur twice: the keys that every member has once are not as many as there are members."""
+        return any(text.count(key) != len(found) for key in self._once)

@@ -17,7 +17,6 @@ FIRST_FIELDS = frozenset(
     number << 3 | wire for number, wire in ((1, 0), (2, 2), (3, 2), (4, 2), (5, 0), (6, 2), (7, 2), (8, 2))
 )
 """Keys of ModelProto's first fields: ir_version, producer, domain, versions, doc_string, graph, opset. A weak mark."""
-MOST_FILES = 10_000
 NO_WEIGHTS = "parameters and dtypes (the graph carries no tensors)"
 
 
@@ -33,8 +32,6 @@ def read(path: Path) -> ModelInfo:
     with window(path) as whole:
         graph = Reader(Walker(whole)).model()
         own = described(path, whole.size, graph.sha256)
-    if len(graph.external) > MOST_FILES:
-        raise failed(path, f"names {len(graph.external):,} data files", "the file is damaged")
     beside = [_data(path, name, needed) for name, needed in sorted(graph.external.items())]
     dtypes = merged(graph.shares())
     return ModelInfo(

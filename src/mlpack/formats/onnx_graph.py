@@ -42,6 +42,7 @@ MOST_NESTED = 32
 MOST_DIMENSIONS = 64
 LARGEST = 2**62
 MOST_TENSORS = 200_000
+MOST_FILES = 5_000
 CONVOLUTION_DIMENSIONS = 4
 MODEL_IR, MODEL_GRAPH, MODEL_OPSET, MODEL_FUNCTIONS = 1, 7, 8, 25
 GRAPH_NODE, GRAPH_INITIALISER, GRAPH_SPARSE = 1, 5, 15
@@ -213,6 +214,8 @@ class Reader:
             raise failed(
                 self.path, f"tensor {name!r} of {size:,} bytes has a wrong place in {location!r}", "it is damaged"
             )
+        if len(self.graph.external) > MOST_FILES:
+            raise failed(self.path, f"names more than {MOST_FILES:,} data files", "the file is damaged")
         file = self.graph.external.setdefault(location, External())
         file.end = max(file.end, offset + length)
         file.tensors += 1

@@ -19,7 +19,7 @@ HEAD_BYTES = 4096
 """Enough for every format's mark and for a Git LFS pointer."""
 HEADER_BYTES = 32 * MIB
 """The longest JSON header or index that is read; a trillion parameters in 140,000 tensors take 15 MiB."""
-WHOLE_JSON_BYTES = 2 * MIB
+WHOLE_JSON_BYTES = 4 * MIB
 MOST_JSON_VALUES = 150_000
 """JSON that is parsed at once (config.json) is this long at most and has so many values: 150,000 of them take 35 MB."""
 DIGEST_BYTES = MIB

@@ -92,6 +92,8 @@ def read_bundle(index: Path) -> Bundle:
             name = key.decode("utf-8", errors="replace")
             digest.update(f"{name} {entry.kind} {entry.shape}\n".encode())
             _count(whole, name, entry, found)
+            if entry.shard >= MOST_SHARDS:
+                raise failed(index, f"names a variable in file {entry.shard:,} of its data", "the file is damaged")
             if not entry.sliced:
                 ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.size)
         found.files = [described(index, whole.size, digest.hexdigest()), *_data(index, shards, ends)]

@@ -18,6 +18,7 @@ NODE, NODE_NAME, NODE_OPERATION, NODE_ATTRIBUTE = 1, 1, 2, 5
 FUNCTION, FUNCTION_NODE = 1, 3
 ATTRIBUTE_TENSOR = 8
 TENSOR_TYPE, TENSOR_SHAPE = 1, 2
+MOST_COMPARED = 100_000
 COMPARED_BYTES = 4 * KIB
 """Constants of one name and size that begin alike are one: a signature repeats the functions that it calls."""
 
@@ -78,7 +79,8 @@ def _tensor(walker: Walker, name: bytes, part: Field, found: Constants) -> None:
     mark = sha256(b"%b %d " % (name, part.size) + begun).digest()
     if mark in found.seen:
         return
-    found.seen.add(mark)
+    if len(found.seen) < MOST_COMPARED:
+        found.seen.add(mark)
     kind, shape = 0, list[int]()
     for inner in walker.message(part):
         if inner.number == TENSOR_TYPE:

@@ -46,13 +46,13 @@ def read(path: Path) -> ModelInfo:
         content = exactly(source, size, path)
     said = TREES.search(content)
     trees = int(said[1]) if said else None
-    nodes = [int(match[1]) for match in islice(NODES.finditer(content), MOST_TREES)]
-    counted = len(nodes)
+    total = counted = 0
+    for match in islice(NODES.finditer(content), MOST_TREES):
+        total, counted = total + int(match[1]), counted + 1
     if trees is None or trees != counted:
         if trees is not None and trees > counted:
             raise failed(path, f"is truncated: it claims {trees:,} trees and has {counted:,}", "fetch it again")
         return _unknown(file, "it is no ensemble of trees")
-    total = sum(nodes)
     return ModelInfo(
         format=FACTS.name,
         files=(file,),
