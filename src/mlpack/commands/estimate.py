@@ -10,7 +10,7 @@ from mlpack.commands.models import known_models
 from mlpack.console import Align, heading, say, table
 from mlpack.errors import ExitCode
 from mlpack.estimate import PathEstimate, estimate, estimate_path, model_row, region_rows
-from mlpack.flow import gather
+from mlpack.flow import footprint_inputs, gather
 from mlpack.footprint import Footprint
 from mlpack.formats import inspect
 from mlpack.model import ModelInfo
@@ -44,7 +44,11 @@ def estimate_command(project: Path, sets: tuple[str, ...], *, as_json: bool) -> 
         show_model(f"model {name}", info)
     for name, footprint in footprints.items():
         show_footprint(f"one process of service {name}", footprint)
-    say("\nThese are estimates from headers alone. For a number to rely on: mlpack estimate --measure")
+        measured = gathered.measured.services.get(name)
+        if measured is not None and measured.inputs_sha256 == footprint_inputs(gathered, name, infos):
+            show_footprint(f"one process of service {name}, from footprint.json, which plans rest on", measured)
+    if not gathered.measured.services:
+        say("These are estimates from headers alone. For numbers to rely on: mlpack estimate --measure")
     return ExitCode.OK
 
 

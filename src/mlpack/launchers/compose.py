@@ -162,7 +162,8 @@ class Composed:
         environ = self._deployment.environ
         listed = engine.labelled(environ, label=self._deployment.owner.label)
         found = [Container(thing.ident, environ) for thing in listed if thing.kind == "container"]
-        return tuple(sorted(found, key=lambda container: container.name))
+        planned = [one for one in found if one.service in self._deployment.plan.services]  # not one-shot helpers
+        return tuple(sorted(planned, key=lambda container: container.name))
 
     def _start_error(self, output: str) -> MlpackError:
         exited = [instance for instance in self._containers() if not instance.state().running]

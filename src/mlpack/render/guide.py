@@ -15,6 +15,9 @@ from mlpack.targets.images import profile_suffix
 from mlpack.targets.secret_files import secret_names
 from mlpack.units import show_duration, show_mib
 
+EVERY_ADDRESS = ("0.0.0.0", "::")
+"""Published so, a port answers on every network of the machine."""
+
 
 def guide_view(plan: Plan) -> dict[str, object]:
     """Everything the guide says, as text: sizes with their units, paths, command words."""
@@ -86,6 +89,7 @@ def _service(plan: Plan, name: str) -> dict[str, object]:
         "source": service.footprint_source,
         "times": _times(service),
         "url": _url(plan, service),
+        "open": service.publish is not None and plan.spec.settings.publish_host in EVERY_ADDRESS,
         "health_url": _url(plan, service, service.health.path) if service.health and service.health.path else None,
         "log_argv": ("docker", "compose", "logs", "--tail", "100", name),
         "restart_argv": ("docker", "compose", "restart", name),
@@ -113,7 +117,7 @@ def _terms(terms: Sequence[Term]) -> list[dict[str, str]]:
 def _times(service: ServicePlan) -> list[dict[str, str]]:
     times = service.times
     planned: dict[str, Decided[int] | Decided[float] | None] = {
-        "one request": times.request_s,
+        "one request, expected at most (what comes in later waits)": times.request_s,
         "the worker's own limit": times.worker_s,
         "the end of running requests after a stop": times.graceful_s,
         "stop, then kill": times.stop_grace_s,
@@ -126,7 +130,7 @@ def _times(service: ServicePlan) -> list[dict[str, str]]:
 
 def _url(plan: Plan, service: ServicePlan, path: str = "") -> str | None:
     """What to type on the machine itself; "every address" is no address."""
-    host = "127.0.0.1" if plan.spec.settings.publish_host in ("0.0.0.0", "::") else plan.spec.settings.publish_host
+    host = "127.0.0.1" if plan.spec.settings.publish_host in EVERY_ADDRESS else plan.spec.settings.publish_host
     return f"http://{host}:{service.publish}{path}" if service.publish else None
 
 
