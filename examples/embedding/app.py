@@ -24,7 +24,7 @@ loaded: dict[str, object] = {}
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     # `def` endpoints run in a pool of 40 threads unless told otherwise; each request holds its own activations.
     anyio.to_thread.current_default_thread_limiter().total_tokens = CONCURRENCY
     loaded["tokenizer"] = AutoTokenizer.from_pretrained(MODEL_DIR, local_files_only=True)
