@@ -49,7 +49,7 @@ class ModelInfo(Noun):
     files: tuple[ModelFile, ...]
     dtypes: tuple[DtypeShare, ...] = ()
     mappable: bool = False
-    """The stored bytes can be used in place through mmap (safetensors, GGUF, PyTorch's archives; nothing compressed)."""
+    """The stored bytes can be used in place through mmap (safetensors, GGUF, PyTorch archives; nothing compressed)."""
     compressed: bool = False
     architecture: Architecture | None = None
     unknown: tuple[str, ...] = ()

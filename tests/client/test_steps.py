@@ -250,4 +250,4 @@ def test_run_steps_find_the_services_and_fail_by_exit_code(connection: Connectio
     good = run_request(Request(steps=(Step(run=(sys.executable, "-c", "")),)), connection)[0]
     assert good.problems == ()
     absent = run_request(Request(steps=(Step(run=("no-such-program",)),)), connection)[0]
-    assert "program not found" in absent.problems[0]
+    assert "cannot start no-such-program" in absent.problems[0]

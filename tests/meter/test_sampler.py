@@ -80,7 +80,8 @@ def test_peaks_join() -> None:
 
 
 def test_an_odd_reading_is_told_and_does_not_end_the_watch() -> None:
-    readings = iter([mib(1), KeyError("rss"), mib(7)])
+    script: list[Quick | KeyError] = [mib(1), KeyError("rss"), mib(7)]
+    readings = iter(script)
     done = threading.Event()
 
     def source() -> Quick | None:

@@ -44,9 +44,9 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
         "env_files": env_files(plan, name),
         "ports": _ports(plan, name),
         "cpus": f"{service.cpus.value:g}",
-        "memory": f"{service.memory.limit_bytes.value // MIB}M",
-        "reservation": f"{service.memory.reservation_bytes.value // MIB}M",
-        "shm": f"{service.memory.shm_bytes.value // MIB}M" if service.memory.shm_bytes else None,
+        "memory": _size(service.memory.limit_bytes.value),
+        "reservation": _size(service.memory.reservation_bytes.value),
+        "shm": _size(service.memory.shm_bytes.value) if service.memory.shm_bytes else None,
         "pids": service.pids.value,
         "replicas": service.replicas.value if service.replicas.value > 1 else None,
         "plan": service,
@@ -72,6 +72,11 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
             "org.mlpack.service": name,
         },
     }
+
+
+def _size(count: int) -> str:
+    """Bytes as compose reads them: whole MiB where they are, as planned limits are; a user's odd limit exactly."""
+    return f"{count // MIB}M" if count % MIB == 0 else f"{count}b"
 
 
 def image_name(plan: Plan, name: str) -> str:
