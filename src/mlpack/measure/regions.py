@@ -61,7 +61,7 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int) -> Iterato
     passing = load_peak - loaded.anonymous_bytes
     yield _region("load transient", "load", "anonymous", passing, "highest moment of the load", per="moment")
     yield _region("warm state", "serve", "anonymous", warm, "kept after the largest requests: caches, arenas, threads")
-    because = f"what each of {concurrency} requests at once added to the peak"
+    because = f"added to the peak by each request at once, {concurrency} tried"
     yield _region("activations", "serve", "anonymous", each, because, per="request")
     yield _region("activations of one", "serve", "anonymous", once, "needed once, however many come", per="moment")
     grown = hot_weights - weights
