@@ -16,9 +16,17 @@ mkdir -p "$example"
 ln -s ../../../examples/embedding/.venv "$example/.venv"
 ln -s ../../../examples/embedding/weights "$example/weights"
 # A container engine is used where one answers; root on Debian gets one installed. Without one, local processes do it.
-if ! docker info >/dev/null 2>&1 && [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && [ -z "${MLPACK_DEMO_NO_ENGINE:-}" ]; then
-    scripts/engine.sh install && scripts/engine.sh start && scripts/engine.sh base-image ||
+base=python:3.11-slim-bookworm
+if [ -n "${MLPACK_DEMO_NO_ENGINE:-}" ]; then
+    DOCKER_HOST=unix:///nonexistent/docker.sock
+    export DOCKER_HOST
+elif [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && ! scripts/engine.sh status >/dev/null 2>&1; then
+    { scripts/engine.sh install && scripts/engine.sh start; } ||
         echo "no container engine could be set up here: the demo goes on with local processes" >&2
+fi
+# Where no registry is in reach, a stand-in for the official image is made from Debian's packages.
+if docker info >/dev/null 2>&1 && ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull --quiet "$base"; then
+    scripts/engine.sh base-image
 fi
 cd "$example"
 show mlpack probe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from mlpack.errors import MlpackError
@@ -42,7 +42,7 @@ def show(renderable: RenderableType) -> None:
     console = out()
     with console.capture() as captured:
         console.print(renderable)
-    emit(captured.get())
+    emit("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def progress(text: str) -> None:
@@ -69,6 +69,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence
         grid.add_column(name, justify=align[index] if index < len(align) else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
+    show(grid)
+
+
+def facts_list(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> None:
+    """Names and values under section headings, all values in one column."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for section, lines in sections:
+        grid.add_row(Text(section, style="bold"), Text())
+        for name, value in lines:
+            grid.add_row(Text(f"  {name}"), Text(value))
     show(grid)
 
 

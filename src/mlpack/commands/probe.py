@@ -6,7 +6,7 @@ import json
 from itertools import groupby
 from pathlib import Path
 
-from mlpack.console import heading, progress, say, table
+from mlpack.console import facts_list, progress, say
 from mlpack.errors import ExitCode, LockError
 from mlpack.probe import differences, probe
 
@@ -19,9 +19,8 @@ def probe_command(project: Path, *, as_json: bool) -> int:
         return ExitCode.OK
     from mlpack.probe.table import rows  # here, so that nouns are imported while the engine is asked
 
-    for section, lines in groupby(rows(facts), key=lambda row: row[0]):
-        heading(section)
-        table(("what", "value"), [(name, value) for _, name, value in lines])
+    sections = groupby(rows(facts), key=lambda row: row[0])
+    facts_list((section, [(name, value) for _, name, value in lines]) for section, lines in sections)
     return ExitCode.OK
 
 
