@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.errors import SpecError
-from mlpack.measure.inputs import inputs_sha256
-from mlpack.measure.request import RawRequest, largest_request
-from mlpack.model import ModelInfo
+from mlpack.measure.request import largest_request
 from mlpack.spec import Expect, Request, Service, Spec, Step
 
 
@@ -76,19 +74,3 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_path_that_needs_an_earlier_answer_cannot_be_sent(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="needs an earlier answer"):
         largest_request(spec(Step(to="web", path="/jobs/{id}")), "web", tmp_path)
-
-
-def test_the_hash_changes_with_what_memory_depends_on_and_nothing_else() -> None:
-    service, request = Service(server="gunicorn", app="app:app"), RawRequest("a", "POST", "/", (), b"x")
-    models = {"m": ModelInfo(format="gguf", files=())}
-    base = inputs_sha256(service, models, request, requirements=b"torch==2.13.0\n")
-    same = service.model_copy(update={"concurrency": 9, "threads": 3, "workers": 2, "port": 1})
-    renamed = RawRequest("b", "POST", "/", (), b"x")
-    assert base == inputs_sha256(same, models, renamed, requirements=b"torch==2.13.0\r\n")
-    others = [
-        inputs_sha256(service.model_copy(update={"app": "b:b"}), models, request, requirements=b"torch==2.13.0\n"),
-        inputs_sha256(service, {}, request, requirements=b"torch==2.13.0\n"),
-        inputs_sha256(service, models, RawRequest("a", "POST", "/", (), b"y"), requirements=b"torch==2.13.0\n"),
-        inputs_sha256(service, models, request, requirements=b"torch==2.14.0\n"),
-    ]
-    assert len({base, *others}) == 5
