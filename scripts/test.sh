@@ -8,7 +8,7 @@ if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then
         echo "no container engine: container tests will be skipped" >&2
     fi
 fi
-.venv/bin/pytest -n auto -m "not engine"
 scripts/app-env.sh examples/embedding
 .venv/bin/python examples/embedding/fetch_weights.py
+.venv/bin/pytest -n auto -m "not engine"
 .venv/bin/pytest -m engine -p no:xdist
