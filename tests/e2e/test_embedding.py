@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mlpack.flow import gather, output_folder, produce
 from mlpack.launchers import engine
 from mlpack.lock import Lock
 from mlpack.probe import probe
+from mlpack.process import run
 from mlpack.report import CheckResult, VerifyReport
 from mlpack.verify import verify
 from mlpack.write import world_for_render, write
@@ -23,10 +25,13 @@ PROFILES = ("prod",)
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Lock]:
-    """A copy of the example with its files rendered for this machine."""
+    """A copy of the example, measured on this machine and rendered for it."""
     root = tmp_path_factory.mktemp("embedding") / "project"
     assert (EXAMPLE / "weights").is_dir(), "run examples/embedding/fetch_weights.py first"
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".venv", "deploy", "__pycache__"))
+    (root / "footprint.json").unlink()  # the committed one is of another machine
+    python = EXAMPLE / ".venv" / "bin" / "python"
+    run([sys.executable, "-m", "mlpack", "estimate", "--measure", "-C", str(root), "--python", str(python)])
     gathered = gather(root, PROFILES)
     world, _ = world_for_render(
         None, gathered.spec.models, gathered.present, probed=lambda: probe(root), reprobe=False, host=None
@@ -79,7 +84,9 @@ def test_the_load_is_twice_the_plan(rendered: tuple[Path, Lock], report: VerifyR
 def test_memory_is_within_limit_and_prediction(rendered: tuple[Path, Lock], report: VerifyReport) -> None:
     (web,) = report.services
     assert web.oom_kills == 0
-    assert rendered[1].plan.services["web"].memory.lower_bytes <= web.peak_need_bytes <= web.limit_bytes
+    assert rendered[1].plan.services["web"].footprint_source == "measured"
+    assert web.predicted_bytes == rendered[1].plan.services["web"].memory.peak_bytes
+    assert 0.85 * web.predicted_bytes <= web.peak_need_bytes <= min(1.15 * web.predicted_bytes, web.limit_bytes)
     assert web.refault_bytes is not None
     assert web.refault_bytes / 200 <= 0.01 * web.peak_mapped_bytes
     assert web.samples
