@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -238,8 +239,11 @@ def test_plugins_are_asked_the_users_own_first(tmp_path: Path) -> None:
     plugin(tmp_path / "usr/libexec/docker/cli-plugins", "buildx", "echo broken; exit 1")
     bodies = {"/version": json.dumps(VERSION), "/info": json.dumps(INFO)}
     with engine(says(bodies)) as path:
-        said = read_engine(outside(tmp_path, f"unix://{path}"))
+        here = outside(tmp_path, f"unix://{path}")
+        said, quick = read_engine(replace(here, plugins=True)), read_engine(here)
     assert (said.compose_version, said.buildx_version) == ("2.35.1", None)
+    assert (quick.compose_version, quick.buildx_version) == (None, None)
+    assert all("not asked" in item.reason for item in parse_engine(quick, "Linux", 8 * 1024**3)[1])
     _, unread = parse_engine(said, "Linux", 8 * 1024**3)
     assert [item.name for item in unread] == ["engine.buildx_version"]
 
@@ -256,7 +260,7 @@ def test_a_whole_response() -> None:
 @pytest.mark.engine
 def test_the_engine_here_answers() -> None:
     """The recorded answers' form is the real one's."""
-    facts, unread = parse_engine(read_engine(Outside()), "Linux", 1 << 40)
+    facts, unread = parse_engine(read_engine(Outside(plugins=True)), "Linux", 1 << 40)
     assert facts is not None, unread
     assert facts.cores >= 1 and facts.memory_bytes > 1 << 26
     assert facts.compose_version and facts.cgroup_version

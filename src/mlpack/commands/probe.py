@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mlpack.console import facts_list, progress, say
 from mlpack.errors import ExitCode, LockError
-from mlpack.probe import differences, probe
+from mlpack.probe import Outside, differences, probe
 
 
 def probe_command(project: Path, *, as_json: bool) -> int:
     """Show HostFacts. What cannot be read is listed with the reason and is no failure."""
-    facts = probe(project)
+    facts = probe(project, outside=Outside(plugins=not as_json))
     if as_json:
         say(facts.to_json().rstrip())
         return ExitCode.OK

@@ -56,7 +56,9 @@ def parse_engine(
     for name in ("compose_version", "buildx_version"):
         if getattr(facts, name) is None:
             plugin = f"docker-{name.removesuffix('_version')}"
-            unread.append(Unread(name=f"engine.{name}", reason=f"no {plugin} answers in Docker's plugin folders"))
+            asked = f"no {plugin} answers in Docker's plugin folders"
+            reason = asked if answer.plugins_asked else "not asked, as no plan depends on it; `mlpack probe` shows it"
+            unread.append(Unread(name=f"engine.{name}", reason=reason))
     return facts, tuple(unread)
 
 

@@ -33,6 +33,7 @@ class EngineAnswer(NamedTuple):
     cdi_devices: tuple[str, ...] = ()
     """Found in specification files on this machine."""
     problem: str | None = None
+    plugins_asked: bool = True
 
 
 class Later(Generic[T]):
@@ -67,15 +68,15 @@ def read_engine(outside: Outside) -> EngineAnswer:
     if address.socket and not Path(address.socket).exists():
         return EngineAnswer(problem=_problem(address, outside))
     info = Later(lambda: _get(address, "/info", outside))
-    compose = Later(lambda: _plugin("compose", outside))
-    buildx = Later(lambda: _plugin("buildx", outside))
+    compose = Later(lambda: _plugin("compose", outside) if outside.plugins else None)
+    buildx = Later(lambda: _plugin("buildx", outside) if outside.plugins else None)
     try:
         version = _get(address, "/version", outside)
         said = info.result()
     except NoAnswer as error:
         return EngineAnswer(problem=str(error))
     devices = tuple(name for folder in cdi_folders(said) for name in read_cdi(outside.at(folder)))
-    return EngineAnswer(version, said, compose.result(), buildx.result(), devices)
+    return EngineAnswer(version, said, compose.result(), buildx.result(), devices, plugins_asked=outside.plugins)
 
 
 def _get(address: Address, path: str, outside: Outside) -> str:

@@ -69,6 +69,8 @@ class Outside:
     nvml: Callable[[], NvmlAnswer] = read_nvml
     desktop: Callable[[], Desktop] = read_desktop
     """macOS and Windows, where nothing is below /proc."""
+    plugins: bool = False
+    """Ask the docker command's plugins for their versions: two large programs to start, and no plan depends on them."""
     engine_timeout_s: float = 3.0
     """For each answer of the container engine; a busy engine takes a few hundred ms."""
 
