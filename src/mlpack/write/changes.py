@@ -1,5 +1,4 @@
-"""Decides what a render does to each file: write, delete, adopt, leave, or refuse. Pure; see the state table in
-ARCHITECTURE.md.
+"""Decides what a render does to each file: write, delete, adopt, leave, or refuse. Pure; ``decide`` is the state table.
 
 A file is ours if its hash is the lock's (or that of a render which was killed half-way). Content that equals the
 output needs no ownership. Anything else is someone's edit, and refuses the whole set unless ``force``.
