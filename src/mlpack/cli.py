@@ -171,7 +171,7 @@ def verify(
     project: ProjectDir = HERE,
     launcher: Annotated[str, typer.Option(help="auto, compose, process.")] = "auto",
     python: Python = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="The JSON report; else deploy/.../verify.json.")] = None,
     as_json: Json = False,
 ) -> None:
     """Start what was rendered, ask it real questions under its limits, and report."""

@@ -12,6 +12,8 @@ from mlpack.reports.terminal import lines
 from mlpack.verify import verify
 from mlpack.write import read_lock, replace_file
 
+REPORT_NAME = "verify.json"
+
 
 def verify_command(
     project: Path,
@@ -22,7 +24,8 @@ def verify_command(
     *,
     as_json: bool,
 ) -> int:
-    """Verify deploy/<profiles>: 0 when no check failed, 1 otherwise. ``report_file`` gets the report as JSON."""
+    """Verify deploy/<profiles>: 0 when no check failed, 1 otherwise. The report is also kept as JSON: in
+    ``report_file``, else as verify.json beside the rendered files, which it is not one of."""
     root = find_root(project)
     folder = output_folder(root, profiles)
     lock = read_lock(folder)
@@ -33,11 +36,12 @@ def verify_command(
             hint=f"render it first: mlpack render {' '.join(profiles)}",
         )
     report = verify(root, lock, launcher=None if launcher == "auto" else launcher, python=python, progress=progress)
-    if report_file is not None:
-        replace_file(report_file, report.to_json())
     if as_json:
         say(report.to_json().rstrip())
     else:
         for line in lines(report):
             say(line)
+    target = report_file or folder / REPORT_NAME
+    replace_file(target, report.to_json())  # after it was shown: a folder that refuses it loses nothing
+    progress(f"report: {target}")
     return ExitCode.OK if report.passed else ExitCode.FAILED
