@@ -64,6 +64,16 @@ class DiskFacts(Noun):
     filesystem: str | None = None
 
 
+class MigFacts(Noun):
+    """One MIG instance of a card: a slice with memory of its own, which counts as a card."""
+
+    name: str
+    """Its profile: ``1g.10gb``."""
+    uuid: str | None = None
+    memory_total_bytes: int | None = None
+    memory_free_bytes: int | None = None
+
+
 class GpuFacts(Noun):
     """One accelerator. NVIDIA cards are read through NVML; others are recognised and reported as not planned for."""
 
@@ -75,6 +85,19 @@ class GpuFacts(Noun):
     compute_capability: tuple[int, int] | None = None
     mig: bool = False
     processes: int | None = None
+    """Programs that compute on it now, whosever they are."""
+    minor: int | None = None
+    """N of /dev/nvidiaN, which need not be the index."""
+    ecc: bool | None = None
+    persistence: bool | None = None
+    """The driver keeps the card initialised without a user; without it every first start takes seconds longer."""
+    compute_mode: Literal["default", "exclusive-process", "prohibited"] | None = None
+    """``exclusive-process``: one program at a time; ``prohibited``: none."""
+    mps_clients: int | None = None
+    """Programs that share it through CUDA's multi-process service; None where NVML does not tell."""
+    nvlink: tuple[int, ...] = ()
+    """Indices of the cards that it reaches over NVLink."""
+    instances: tuple[MigFacts, ...] = ()
 
 
 class GpuSetFacts(Noun):

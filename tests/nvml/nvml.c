@@ -7,6 +7,11 @@
  *   count 2                     nvmlDeviceGetCount_v2
  *   0.name NVIDIA A10G          and so on for each card: uuid, memory (total free used, bytes),
  *   0.capability 8 6            mig (current pending), processes (how many)
+ *   0.minor 0                   ecc and persistence (0, 1), compute_mode (nvmlComputeMode_t), mps (how many clients)
+ *   0.slots 7                   nvmlDeviceGetMaxMigDeviceCount; 0.slot2.uuid ...: the MIG instance in place 2, with
+ *                               name, uuid, memory and slices; a place without a uuid is empty
+ *   0.nvlink 1 2 3              cards that it reaches over NVLink
+ *   0.process0 1234 1073741824  pid and bytes of a program on it; without such a line 1000 and 0
  *   1.memory error 999          any key may fail with a number instead
  *
  * A key that is missing answers NVML_ERROR_NOT_SUPPORTED (3), as real cards do. */
@@ -18,6 +23,9 @@ enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, 
 
 typedef struct { unsigned long long total, free, used; } memory_t;
 typedef struct { unsigned int pid; unsigned long long bytes; unsigned int gpu, compute; } process_t;
+typedef struct { unsigned int counts[6], gpu_slices, compute_slices; unsigned long long memory_mb; } attributes_t;
+
+enum { SLOT = 1000, NOT_FOUND = 6 }; /* a handle is card + 1, of a MIG instance SLOT * (slot + 1) + card + 1 */
 
 static int running;
 
@@ -43,7 +51,9 @@ static int answer(const char *key, char *value, size_t size) {
 static int of(void *device, const char *fact, char *value, size_t size) {
     char key[64];
     if (!running) return UNINITIALIZED;
-    snprintf(key, sizeof key, "%d.%s", (int)(size_t)device - 1, fact);
+    int handle = (int)(size_t)device;
+    if (handle > SLOT) snprintf(key, sizeof key, "%d.slot%d.%s", handle % SLOT - 1, handle / SLOT - 1, fact);
+    else snprintf(key, sizeof key, "%d.%s", handle - 1, fact);
     return answer(key, value, size);
 }
 
@@ -54,6 +64,7 @@ const char *nvmlErrorString(int result) { /* NVIDIA's own words */
     case INVALID_ARGUMENT: return "Invalid Argument";
     case NOT_SUPPORTED: return "Not Supported";
     case 4: return "Insufficient Permissions";
+    case NOT_FOUND: return "Not Found";
     case 9: return "Driver Not Loaded";
     case 15: return "GPU is lost";
     case 18: return "Driver/library version mismatch";
@@ -122,17 +133,71 @@ int nvmlDeviceGetMigMode(void *device, unsigned int *current, unsigned int *pend
     return result;
 }
 
-int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned int *count, process_t *processes) {
+static int number(void *device, const char *fact, unsigned int *found) {
     char value[64];
+    int result = of(device, fact, value, sizeof value);
+    if (result == SUCCESS) *found = (unsigned int)atoi(value);
+    return result;
+}
+
+int nvmlDeviceGetMinorNumber(void *device, unsigned int *minor) { return number(device, "minor", minor); }
+
+int nvmlDeviceGetPersistenceMode(void *device, unsigned int *on) { return number(device, "persistence", on); }
+
+int nvmlDeviceGetComputeMode(void *device, unsigned int *mode) { return number(device, "compute_mode", mode); }
+
+int nvmlDeviceGetMaxMigDeviceCount(void *device, unsigned int *count) { return number(device, "slots", count); }
+
+int nvmlDeviceGetEccMode(void *device, unsigned int *current, unsigned int *pending) {
+    int result = number(device, "ecc", current);
+    *pending = *current;
+    return result;
+}
+
+int nvmlDeviceGetMigDeviceHandleByIndex(void *device, unsigned int slot, void **part) {
+    char value[128];
+    *part = (void *)(SLOT * (slot + 1) + (size_t)device);
+    return of(*part, "uuid", value, sizeof value) == SUCCESS ? SUCCESS : NOT_FOUND;
+}
+
+int nvmlDeviceGetAttributes_v2(void *device, attributes_t *attributes) {
+    memset(attributes, 0, sizeof *attributes);
+    attributes->gpu_slices = 1;
+    return number(device, "slices", &attributes->compute_slices);
+}
+
+int nvmlDeviceGetP2PStatus(void *device, void *other, int index, int *status) {
+    char value[256], *word;
+    int result = of(device, "nvlink", value, sizeof value);
+    if (result != SUCCESS || index != 2) return result == SUCCESS ? INVALID_ARGUMENT : result;
+    *status = 3; /* NVML_P2P_STATUS_GPU_NOT_SUPPORTED */
+    for (word = strtok(value, " "); word; word = strtok(NULL, " "))
+        if (atoi(word) == (int)(size_t)other - 1) *status = 0;
+    return SUCCESS;
+}
+
+/* pynvml asks with no room first, then with more than was said. */
+static int processes_of(void *device, const char *fact, unsigned int *count, process_t *processes) {
+    char value[64], key[32];
     unsigned int index, found;
-    int result = of(device, "processes", value, sizeof value);
+    int result = number(device, fact, &found);
     if (result != SUCCESS) return result;
-    found = (unsigned int)atoi(value);
     if (found > *count) { *count = found; return INSUFFICIENT_SIZE; }
     for (index = 0; index < found; index++) {
         memset(&processes[index], 0, sizeof *processes);
         processes[index].pid = 1000 + index;
+        snprintf(key, sizeof key, "process%u", index);
+        if (of(device, key, value, sizeof value) == SUCCESS)
+            sscanf(value, "%u %llu", &processes[index].pid, &processes[index].bytes);
     }
     *count = found;
     return SUCCESS;
+}
+
+int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned int *count, process_t *processes) {
+    return processes_of(device, "processes", count, processes);
+}
+
+int nvmlDeviceGetMPSComputeRunningProcesses_v3(void *device, unsigned int *count, process_t *processes) {
+    return processes_of(device, "mps", count, processes);
 }

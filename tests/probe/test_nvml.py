@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
 
 from mlpack.probe.gpus import parse_gpus
-from mlpack.probe.nvml import LIBRARY, NvmlAnswer
 from mlpack.process import run
-
-SOURCES = Path(__file__).parents[1] / "nvml"
-ASK = "import sys; from mlpack.probe.nvml import read_nvml; import json; print(json.dumps(read_nvml()))"
+from tests.nvml_standin import ask, build
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the compiled stand-in."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have a C compiler (cc)", pytrace=False)
-        pytest.skip("no C compiler (cc) to build the stand-in of NVML")
-    folder = tmp_path_factory.mktemp("nvml")
-    flags = ("-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror")
-    run((compiler, *flags, "-o", str(folder / LIBRARY), str(SOURCES / "nvml.c")), timeout_s=60)
-    return folder
-
-
-def ask(library: Path, answers: str) -> NvmlAnswer:
-    """What ``read_nvml`` finds where the loader finds the stand-in; a child, as a library cannot be unloaded."""
-    env = {**os.environ, "LD_LIBRARY_PATH": str(library), "NVML_ANSWERS": str(SOURCES / answers)}
-    said = run((sys.executable, "-c", ASK), env=env, timeout_s=60).stdout
-    return TypeAdapter(NvmlAnswer).validate_json(said)
+    return build(tmp_path_factory.mktemp("nvml"))
 
 
 def test_one_card(library: Path) -> None:
@@ -46,6 +26,8 @@ def test_one_card(library: Path) -> None:
     assert (card.vendor, card.name, card.uuid) == ("nvidia", "NVIDIA A10G", "GPU-6f1c1c1e-0000-4000-8000-00000000a10a")
     assert (card.memory_total_bytes, card.memory_free_bytes) == (24146608128, 23592960000)
     assert (card.compute_capability, card.mig, card.processes) == ((8, 6), False, 2)
+    assert (card.minor, card.ecc, card.persistence, card.compute_mode) == (0, True, True, "default")
+    assert (card.mps_clients, card.nvlink, card.instances) == (1, (), ())
     assert unread == ()  # "MIG: Not Supported" is an answer
 
 
@@ -54,7 +36,47 @@ def test_eight_cards_one_of_them_split(library: Path) -> None:
     assert [card.mig for card in facts.devices] == [False] * 7 + [True]
     assert [card.uuid for card in facts.devices] == [f"GPU-00000000-0000-4000-8000-00000000000{n}" for n in range(8)]
     assert {card.memory_total_bytes for card in facts.devices} == {85520809984}
+    assert [card.nvlink for card in facts.devices] == [tuple(n for n in range(8) if n != own) for own in range(8)]
+    assert [(one.name, one.memory_total_bytes) for one in facts.devices[7].instances] == [
+        ("3g.40gb", 42412802048),
+        ("1g.10gb", 10200547328),
+    ]
     assert unread == ()
+
+
+def test_a_split_card_with_empty_places(library: Path) -> None:
+    facts, unread = parse_gpus(ask(library, "a100-mig.txt"), ())
+    (card,) = facts.devices
+    assert (card.mig, card.compute_capability) == (True, (8, 0))
+    assert [(one.name, one.uuid) for one in card.instances] == [
+        ("3g.20gb", "MIG-a1000000-0000-4000-8000-000000000000"),
+        ("2g.10gb", "MIG-a1000000-0000-4000-8000-000000000001"),
+        ("1g.5gb", "MIG-a1000000-0000-4000-8000-000000000004"),
+        ("1g.5gb", "MIG-a1000000-0000-4000-8000-000000000005"),  # it has no name: from slices and memory
+    ]
+    assert card.instances[1].memory_free_bytes == 10468982784 - 14680064
+    assert unread == ()
+
+
+def test_h200(library: Path) -> None:
+    facts, unread = parse_gpus(ask(library, "h200.txt"), ())
+    (card,) = facts.devices
+    assert (facts.cuda, card.name, card.memory_total_bytes) == ("13.0", "NVIDIA H200", 150754820096)
+    assert (card.compute_capability, unread) == ((9, 0), ())
+
+
+def test_a_laptop_says_not_supported_to_much(library: Path) -> None:
+    facts, unread = parse_gpus(ask(library, "laptop.txt"), ())
+    (card,) = facts.devices
+    assert (card.memory_total_bytes, card.memory_free_bytes, card.processes) == (6442450944, 5217714176, 1)
+    assert (card.ecc, card.mps_clients, card.persistence, card.mig) == (None, None, False, False)
+    assert unread == ()
+
+
+def test_an_old_driver_and_a_card_for_one_program(library: Path) -> None:
+    facts, _ = parse_gpus(ask(library, "old-driver.txt"), ())
+    assert (facts.driver, facts.cuda) == ("470.256.02", "11.4")
+    assert facts.devices[0].compute_mode == "exclusive-process"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,16 @@ def stable(facts: HostFacts) -> HostFacts:
             "gpus": facts.gpus.model_copy(
                 update={
                     "devices": tuple(
-                        gpu.model_copy(update={"memory_free_bytes": None, "processes": None})
+                        gpu.model_copy(
+                            update={
+                                "memory_free_bytes": None,
+                                "processes": None,
+                                "mps_clients": None,
+                                "instances": tuple(
+                                    one.model_copy(update={"memory_free_bytes": None}) for one in gpu.instances
+                                ),
+                            }
+                        )
                         for gpu in facts.gpus.devices
                     )
                 }
@@ -134,7 +143,7 @@ def _cards(gpus: GpuSetFacts) -> Counter[str]:
     return Counter(
         gpu.name
         + (f" {round(gpu.memory_total_bytes / 1024**3)} GiB" if gpu.memory_total_bytes else "")
-        + (" (MIG)" if gpu.mig else "")
+        + (f" (MIG: {', '.join(sorted(one.name for one in gpu.instances)) or 'no instance'})" if gpu.mig else "")
         for gpu in gpus.devices
     )
 

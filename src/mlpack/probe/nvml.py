@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 LIBRARY = "libnvidia-ml.so.1"
+
+
+class NvmlSlice(NamedTuple):
+    """One MIG instance; None is what NVML would not tell."""
+
+    name: str | None = None
+    uuid: str | None = None
+    memory_total_bytes: int | None = None
+    memory_free_bytes: int | None = None
+    slices: int | None = None
+    """Compute slices of the card that it has."""
 
 
 class NvmlDevice(NamedTuple):
@@ -19,6 +30,16 @@ class NvmlDevice(NamedTuple):
     capability: tuple[int, int] | None = None
     mig: bool | None = None
     processes: int | None = None
+    number: int | None = None
+    """As NVML counts; a lost card leaves a gap."""
+    minor: int | None = None
+    ecc: bool | None = None
+    persistence: bool | None = None
+    compute_mode: int | None = None
+    mps_clients: int | None = None
+    nvlink: tuple[int, ...] = ()
+    """NVML's indices of the cards reached over NVLink."""
+    slices: tuple[NvmlSlice, ...] = ()
 
 
 class NvmlAnswer(NamedTuple):
@@ -45,8 +66,12 @@ def read_nvml() -> NvmlAnswer:
         return NvmlAnswer()
     except pynvml.NVMLError as error:
         return NvmlAnswer(library=True, failures=(("gpus", f"NVML: {error}"),))
+    from mlpack.probe.nvml_asking import Asking
+
     try:
-        return _Asking(pynvml).everything()
+        asking = Asking(pynvml)
+        driver, cuda, devices = asking.everything()
+        return NvmlAnswer(True, driver, cuda, devices, tuple(asking.failures))
     finally:
         with suppress(pynvml.NVMLError):  # all answers are in
             pynvml.nvmlShutdown()
@@ -65,57 +90,3 @@ def _library_loads() -> bool:
     except OSError:
         return False
     return True
-
-
-class _Asking:
-    """Calls of one session; collects the failures by the name of the fact they cost."""
-
-    def __init__(self, binding: Any) -> None:
-        self.binding = binding
-        self.failures: list[tuple[str, str]] = []
-
-    def ask(self, fact: str, call: str, *arguments: Any) -> Any:
-        """What NVML's function ``call`` returns; None, and noted, when it fails or an old driver lacks it."""
-        try:
-            return getattr(self.binding, call)(*arguments)
-        except self.binding.NVMLError as error:
-            self.failures.append((fact, f"NVML: {error} ({call})"))
-        except UnicodeDecodeError:
-            self.failures.append((fact, f"NVML: the text of {call} is not UTF-8"))
-        return None
-
-    def everything(self) -> NvmlAnswer:
-        """Driver and every card, in NVML's order, which is that of the PCI bus."""
-        driver = self.ask("gpus.driver", "nvmlSystemGetDriverVersion")
-        cuda = self.ask("gpus.cuda", "nvmlSystemGetCudaDriverVersion_v2")
-        count = self.ask("gpus.devices", "nvmlDeviceGetCount") or 0
-        devices = tuple(device for index in range(count) if (device := self.device(index)) is not None)
-        return NvmlAnswer(True, driver, cuda, devices, tuple(self.failures))
-
-    def device(self, index: int) -> NvmlDevice | None:
-        """Card ``index``; None when NVML does not hand it out (fallen off the bus, no permission)."""
-        at = f"gpus.devices.{index}"
-        handle = self.ask(at, "nvmlDeviceGetHandleByIndex", index)
-        if handle is None:
-            return None
-        memory = self.ask(f"{at}.memory_total_bytes", "nvmlDeviceGetMemoryInfo", handle)
-        processes = self.ask(f"{at}.processes", "nvmlDeviceGetComputeRunningProcesses", handle)
-        return NvmlDevice(
-            name=self.ask(f"{at}.name", "nvmlDeviceGetName", handle),
-            uuid=self.ask(f"{at}.uuid", "nvmlDeviceGetUUID", handle),
-            memory_total_bytes=None if memory is None else memory.total,
-            memory_free_bytes=None if memory is None else memory.free,
-            capability=self.ask(f"{at}.compute_capability", "nvmlDeviceGetCudaComputeCapability", handle),
-            mig=self.mig(at, handle),
-            processes=None if processes is None else len(processes),
-        )
-
-    def mig(self, at: str, handle: Any) -> bool | None:
-        """Whether the card is split now. "Not Supported" is how cards without MIG say no."""
-        try:
-            return bool(self.binding.nvmlDeviceGetMigMode(handle)[0])
-        except (self.binding.NVMLError_NotSupported, self.binding.NVMLError_FunctionNotFound):
-            return False
-        except self.binding.NVMLError as error:
-            self.failures.append((f"{at}.mig", f"NVML: {error} (nvmlDeviceGetMigMode)"))
-            return None

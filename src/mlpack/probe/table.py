@@ -115,9 +115,17 @@ def _gpu(gpu: GpuFacts) -> str:
     if gpu.compute_capability:
         parts.append("compute capability {}.{}".format(*gpu.compute_capability))
     if gpu.mig:
-        parts.append("split by MIG")
+        parts.append("split by MIG: " + (", ".join(one.name for one in gpu.instances) or "no instance is made"))
     if gpu.processes:
         parts.append(f"{gpu.processes} processes on it")
+    if gpu.mps_clients:
+        parts.append(f"{gpu.mps_clients} of them through MPS")
+    if gpu.compute_mode not in (None, "default"):
+        parts.append(f"compute mode {gpu.compute_mode}")
+    if gpu.nvlink:
+        parts.append(f"NVLink to {', '.join(map(str, gpu.nvlink))}")
+    words = {"ECC": gpu.ecc, "persistence": gpu.persistence}
+    parts += [f"{word} {'on' if on else 'off'}" for word, on in words.items() if on is not None]
     if gpu.vendor != "nvidia":
         parts.append("recognised; mlpack plans for NVIDIA cards and CPUs")
     return "; ".join(parts)
