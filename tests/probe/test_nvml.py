@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.nvml_standin import ask, build
 
 from mlpack.probe.gpus import parse_gpus
 from mlpack.process import run
-from tests.nvml_standin import ask, build
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,10 @@ def test_cards() -> None:
         host("a10g"), "gpus", devices=[{**host("a10g").gpus.devices[0].model_dump(), "mig": True, "processes": 2}]
     )
     shown = [value for section, name, value in rows(facts) if (section, name) == ("accelerators", "0")]
-    expected = "NVIDIA A10G; 22.5 GiB, 22 GiB free; compute capability 8.6; split by MIG: no instance is made; 2 processes on it"
+    expected = (
+        "NVIDIA A10G; 22.5 GiB, 22 GiB free; compute capability 8.6; split by MIG: no instance is made; "
+        "2 processes on it"
+    )
     assert shown == [expected]
     assert ("accelerators", "GPU", "none") in rows(host("laptop-8g"))
 
