@@ -114,8 +114,9 @@ def estimate(
 def plan(
     profiles: Profiles,
     project: ProjectDir = HERE,
-    explain: Annotated[bool, typer.Option("--explain", help="Every decision with its source and reason.")] = False,
-    only: Annotated[str | None, typer.Option("--only", help="With --explain: names that start like this.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Source and reason of every decision, or of NAME: services.web.workers.")
+    ] = False,
     host: HostFile = None,
     ram: Annotated[str | None, typer.Option(help="Another machine's memory as it is sold: 16G.")] = None,
     cores: Annotated[str | None, typer.Option(help="Another machine's cores: 4.")] = None,
@@ -137,7 +138,7 @@ def plan(
         stop(sweep_command(project, tuple(profiles), settings, machine, what=sweep, chart=chart, as_json=as_json))
     from mlpack.commands.plan import plan_command
 
-    stop(plan_command(project, tuple(profiles), settings, machine, explain=explain, only=only, as_json=as_json))
+    stop(plan_command(project, tuple(profiles), settings, machine, explain=explain, as_json=as_json))
 
 
 @app.command()

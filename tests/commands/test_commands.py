@@ -53,11 +53,21 @@ def test_plan_for_another_machine(mlpack: Command) -> None:
 
 def test_explain_names_source_and_reason(mlpack: Command) -> None:
     host = str(HOSTS / "ci-2c-24g.json")
-    done = mlpack("plan", "prod", "--host", host, "--only", "services.web.workers")
+    done = mlpack("plan", "prod", "--host", host, "--explain", "services.web.workers")
     assert done.returncode == 0, done.stderr
     assert "services.web.workers" in done.stdout
     assert "calculated" in done.stdout
-    assert mlpack("plan", "prod", "--host", host, "--only", "services.web.wrokers").returncode == 2
+    assert "services.web.threads" not in done.stdout
+    before = mlpack("plan", "--explain", "services.web.workers", "prod", "--host", host)
+    assert before.stdout == done.stdout
+    everything = mlpack("plan", "--explain", "prod", "--host", host, "--json")
+    rows = {row["path"]: row for row in json.loads(everything.stdout)}
+    assert {"services.web.workers", "services.web.threads", "budget.usable_bytes"} <= set(rows)
+    assert rows["services.web.workers"]["source"] == "calculated"
+    misspelt = mlpack("plan", "prod", "--host", host, "--explain", "services.web.wrokers")
+    assert misspelt.returncode == 2
+    assert "services.web.workers" in misspelt.stderr
+    assert mlpack("plan", "--explain", "services.web.workers").returncode == 2
 
 
 def render(mlpack: Command, *more: str) -> int:
