@@ -38,6 +38,14 @@ class Architecture(Noun):
     head_dim: int | None = None
     vocabulary: int | None = None
     context_tokens: int | None = None
+    sliding_window: int | None = None
+    """Tokens that a layer with a window looks back; None where every layer sees all."""
+    sliding_layers: int | None = None
+    """Layers with that window, of ``layers``."""
+    latent_dim: int | None = None
+    """Values per token and layer of a compressed key/value cache (multi-head latent attention); None: none is."""
+    stateful_layers: int | None = None
+    """Layers that keep a state of fixed size (state space, linear attention) in place of keys and values."""
 
 
 class ModelInfo(Noun):

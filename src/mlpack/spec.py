@@ -26,6 +26,8 @@ ServerName = Literal[
 ]
 RuntimeName = Literal["torch", "transformers", "tensorflow", "onnxruntime", "sklearn", "lightgbm", "llama_cpp"]
 
+LoadDtype = Literal["fp32", "fp16", "bf16", "fp8", "int8", "int4"]
+CacheDtype = Literal["f32", "f16", "bf16", "fp8", "q8_0", "q4_0"]
 
 class Build(Noun):
     """How the image (or the host environment) comes to be. Paths are relative to the project."""
@@ -64,6 +66,10 @@ class Model(Noun):
     max_input: MaxInput | None = None
     mount: str | None = None
     """Where the app expects it; by default below the service's root, at the same relative path."""
+    dtype: LoadDtype | None = None
+    """What the app loads the weights in; None: as the runtime does by itself. mlpack plans with it, the app does it."""
+    cache_dtype: CacheDtype | None = None
+    """What a key/value cache is kept in; None: the weights' dtype, f16 under llama.cpp."""
 
 
 class EnvValue(Noun):

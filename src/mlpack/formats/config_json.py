@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from mlpack.formats.config_attention import attention_of
 from mlpack.model import Architecture
 
 Family = Literal["encoder", "decoder", "encoder-decoder", "convolutional", "other"]
@@ -88,6 +89,7 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture | None:
     layers = _number(sizes, LAYERS)
     if family == "encoder-decoder":
         layers = _number(sizes, DECODER_LAYERS) or layers
+    attention = attention_of(sizes, layers)
     return Architecture(
         family=family,
         name=name or kind,
@@ -95,10 +97,14 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture | None:
         intermediate_size=_number(sizes, INTERMEDIATE),
         layers=layers,
         heads=heads,
-        kv_heads=_number(sizes, ("num_key_value_heads",)) or heads,
+        kv_heads=attention.kv_heads or heads,
         head_dim=head_dim,
         vocabulary=_number(sizes, ("vocab_size",)),
         context_tokens=_context(sizes),
+        sliding_window=attention.sliding_window,
+        sliding_layers=attention.sliding_layers,
+        latent_dim=attention.latent_dim,
+        stateful_layers=attention.stateful_layers,
     )
 
 

@@ -20,6 +20,8 @@ MOST_PARTS = 1000
 ENCODERS = frozenset({"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "modern-bert", "neo-bert", "t5encoder"})
 SMALLER_CACHE = ("attention.sliding_window", "ssm.state_size", "attention.kv_lora_rank")
 """Metadata of models that keep less than a full key/value cache in every layer."""
+WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4}
+"""Of so many layers one sees all, the others have the window (llama.cpp's set_swa_pattern, llama-model.cpp)."""
 
 
 class Part(NamedTuple):
@@ -74,17 +76,23 @@ def architecture_of(values: Mapping[str, Value], counts: Mapping[str, int]) -> A
     head_dim = hidden // heads if hidden and heads else None
     if key_length:
         head_dim = -(-(key_length + (value_length or key_length)) // 2)
+    layers, every = number("block_count"), WINDOW_EVERY.get(name)
+    window = number("attention.sliding_window") if every else None  # of others llama.cpp keeps the full cache
+    rank = number("attention.kv_lora_rank") if number("attention.key_length_mla") else None
     return Architecture(
         family="encoder" if name in ENCODERS else "decoder",
         name=name,
         hidden_size=hidden,
         intermediate_size=number("feed_forward_length"),
-        layers=number("block_count"),
+        layers=layers,
         heads=heads,
         kv_heads=number("attention.head_count_kv") or heads,
         head_dim=head_dim,
         vocabulary=number("vocab_size") or counts.get("tokenizer.ggml.tokens"),
         context_tokens=number("context_length"),
+        sliding_window=window,
+        sliding_layers=layers - layers // every if window and layers and every else None,
+        latent_dim=rank + (number("rope.dimension_count") or 0) if rank else None,
     )
 
 
