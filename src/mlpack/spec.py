@@ -19,7 +19,9 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 TargetName = Literal["compose", "systemd", "swarm", "kubernetes"]
 Device = Literal["auto", "cpu", "gpu"]
-FactName = Literal["url", "host", "port", "path", "workers", "threads", "concurrency", "timeout", "max_body"]
+FactName = Literal[
+    "url", "host", "port", "path", "workers", "threads", "concurrency", "timeout", "max_body", "redelivery", "ready"
+]
 """The closed list of what ``{from: name.fact}`` may ask for."""
 ServerName = Literal[
     "gunicorn", "uvicorn", "celery", "ray", "llama_server", "ollama", "redis", "postgres", "caddy", "nginx", "flower"

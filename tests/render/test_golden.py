@@ -23,9 +23,9 @@ REFUSED = {
     "classifier-64c": "'ray'",
     "classifier-prod": "'ray'",
     "documents-ollama": "'ollama'",
-    "mri-pipeline-hybrid": "'systemd'",
+    "mri-pipeline-hybrid": "what to install on the host",
     "mri-pipeline-prod": "conda",
-    "mri-pipeline-systemd": "'systemd'",
+    "mri-pipeline-systemd": "what to install on the host",
 }
 """Case -> what its refusal names: half a deployment would be worse than none."""
 RENDERED = [case for case in CASES if case not in REFUSED]

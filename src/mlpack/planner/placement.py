@@ -51,10 +51,21 @@ def port_of(subject: Subject) -> int | None:
     return subject.service.port or tls or subject.facts.port
 
 
+def _asked_from_host(subjects: Mapping[str, Subject], name: str) -> bool:
+    """``name`` runs in a container, and a unit of the host connects to it: on loopback, where the target puts it."""
+    if subjects[name].target not in CONTAINER_TARGETS:
+        return False
+    units = [subject.service for subject in subjects.values() if subject.target == "systemd"]
+    return any(value.of == name for service in units for value in service.env.values()) or any(
+        service.to == name for service in units
+    )
+
+
 def published(subjects: Mapping[str, Subject]) -> dict[str, int | None]:
     """The host port of each service: the spec's, else its own port for the service that faces the user.
 
-    The proxy faces the user; where there is none, every app does. Raises SpecError where two want the same port, or
+    The proxy faces the user; where there is none, every app does. A container that a unit of the host connects to (its
+    queue) is published too, on loopback. Raises SpecError where two want the same port, or
     where several replicas do.
     """
     # One port a service: a proxy with a domain publishes HTTPS only, so that http:// on port 80 is not redirected.
@@ -63,7 +74,7 @@ def published(subjects: Mapping[str, Subject]) -> dict[str, int | None]:
     ports: dict[str, int | None] = {}
     owners: dict[int, str] = {}
     for name, subject in subjects.items():
-        own = port_of(subject) if subject.facts.role == facing else None
+        own = port_of(subject) if subject.facts.role == facing or _asked_from_host(subjects, name) else None
         port = ports[name] = subject.service.publish or own
         if port is None:
             continue

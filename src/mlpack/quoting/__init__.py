@@ -16,6 +16,7 @@ from mlpack.quoting.nginx import nginx
 from mlpack.quoting.python import py_name, python
 from mlpack.quoting.quoted import Quoted
 from mlpack.quoting.sh import sh, sh_words
+from mlpack.quoting.systemd import unit_env, unit_exec, unit_path, unit_paths, unit_text, unit_word
 from mlpack.quoting.yaml import yaml
 
 FILTERS: dict[str, Callable[[Any], Quoted]] = {
@@ -37,6 +38,12 @@ FILTERS: dict[str, Callable[[Any], Quoted]] = {
     "python": python,
     "sh": sh,
     "sh_words": sh_words,
+    "unit_env": unit_env,
+    "unit_exec": unit_exec,
+    "unit_path": unit_path,
+    "unit_paths": unit_paths,
+    "unit_text": unit_text,
+    "unit_word": unit_word,
     "yaml": yaml,
 }
 """Every filter a template can use, by its name there."""

@@ -29,6 +29,11 @@ def asgi_admission(spec: Spec, name: str, *, worker_class: str | None = None) ->
     return Admission(natural, False, "nothing", worker_class)
 
 
-def listen_address(target: str, publish_host: str) -> str:
-    """Where the program listens: everywhere inside a container's network, on the published address on a host."""
-    return publish_host if target == "systemd" else ANY_ADDRESS
+def listen_address(target: str, publish_host: str, *, published: bool = True) -> str:
+    """Where the program listens: everywhere inside a container's network, on the published address on a host.
+
+    On a host, what is not published (an app behind a proxy) answers to this machine only.
+    """
+    if target != "systemd":
+        return ANY_ADDRESS
+    return publish_host if published else "127.0.0.1"

@@ -47,11 +47,14 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
     if plan.spec.services[name].rate_per_s is not None:
         hint = "write `server: nginx`, or bound requests in the app"
         raise SpecError("Caddy has no rate limit of its own", where=f"services.{name}.rate", hint=hint)
+    settings = plan.spec.settings
     from_plan, site = plan.services[name], proxy.site(plan, name)
     return {
         "upstream": site.upstream,
         "upstream_port": site.upstream_port,
         "address": f"https://{site.domain}:{site.port}" if site.domain else f":{site.port}",
+        # in a container's own network everywhere; what the host publishes is the target's
+        "bind": settings.publish_host if from_plan.target == "systemd" and settings.publish_host != "0.0.0.0" else None,
         "plain": site.domain is None,
         "internal": site.domain is not None and not site.certified,
         "unredirected": site.domain is not None and not site.redirects,

@@ -89,8 +89,9 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
     service = plan.services[name]
     settings = plan.spec.settings
     chosen = worker_class(plan, name)
+    address = listen_address(service.target, settings.publish_host, published=service.publish is not None)
     values: dict[str, object] = {
-        "bind": f"{listen_address(service.target, settings.publish_host)}:{service.port or FACTS.port}",
+        "bind": f"{address}:{service.port or FACTS.port}",
         "workers": service.workers.value,
         "worker_class": chosen,
     }

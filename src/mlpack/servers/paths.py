@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 
 from mlpack.errors import SpecError
+from mlpack.plan import Plan
 from mlpack.spec import Spec
 
 
@@ -30,6 +31,14 @@ def volume_path(spec: Spec, name: str) -> str:
     """Where volume ``name`` is mounted: its mount, else below the root at its folder's relative path, else its name."""
     volume = spec.volumes[name]
     return volume.mount or normpath(f"{spec.root_path}/{volume.path or name}")
+
+
+def ready_folder(plan: Plan, name: str) -> str:
+    """Where processes of service ``name`` leave a file named after their pid once they can work: gone with a restart.
+
+    For programs that nobody can ask over HTTP: a queue's worker whose children load the models.
+    """
+    return f"/run/{plan.name}-{name}" if plan.services[name].target == "systemd" else "/tmp/ready"
 
 
 def deploy_folder(profiles: tuple[str, ...]) -> str:

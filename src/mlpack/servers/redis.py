@@ -41,6 +41,8 @@ def admission(spec: Spec, name: str) -> Admission:
 def argv(plan: Plan, name: str) -> tuple[str, ...]:
     """``redis-server`` with an append-only file. Sizes are `mb`: Redis reads a bare `m` as 10^6."""
     words = ["redis-server", "--port", str(plan.services[name].port or FACTS.port)]
+    if plan.services[name].target == "systemd":
+        words += ["--bind", "127.0.0.1"]  # a host's programs reach it there; a container has a network of its own
     words += ["--maxmemory", f"{DATA_BYTES // MIB}mb", "--maxmemory-policy", "noeviction"]
     return (*words, "--appendonly", "yes")
 

@@ -42,7 +42,7 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     settings = plan.spec.settings
     app, factory = _app(plan, name)
     words = ["uvicorn", app, *(["--factory"] if factory else [])]
-    words += ["--host", listen_address(service.target, settings.publish_host)]
+    words += ["--host", listen_address(service.target, settings.publish_host, published=service.publish is not None)]
     words += ["--port", str(service.port or FACTS.port)]
     if settings.reload and service.workers.value == 1:
         words += ["--reload"]  # excludes --workers; several were asked for where they are planned

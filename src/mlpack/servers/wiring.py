@@ -6,7 +6,7 @@ from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
 from mlpack.servers.address import address
-from mlpack.servers.paths import model_path
+from mlpack.servers.paths import model_path, ready_folder
 from mlpack.spec import FactName
 
 
@@ -66,6 +66,10 @@ def _service_fact(plan: Plan, of: str, fact: FactName, viewer: str | None) -> st
         return str(numbers[fact].value)
     if fact == "timeout":
         return f"{service.times.request_s.value:g}"
+    if fact == "redelivery":
+        return None if service.times.redelivery_s is None else str(service.times.redelivery_s.value)
+    if fact == "ready":
+        return ready_folder(plan, of)
     if fact == "max_body":
         return None if spec.max_body_bytes is None else str(spec.max_body_bytes)
     if fact == "host":

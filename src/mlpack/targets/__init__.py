@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlpack.spec import TargetName
-from mlpack.targets import compose
+from mlpack.targets import compose, systemd
 from mlpack.targets.base import Target
 
-TARGETS: dict[TargetName, Target] = {"compose": compose}
+TARGETS: dict[TargetName, Target] = {"compose": compose, "systemd": systemd}

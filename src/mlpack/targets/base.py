@@ -18,6 +18,11 @@ APP_UID = 10001
 """Fixed, so that folders on the host can be prepared; above the range of users that distributions make."""
 
 
+def containers(plan: Plan) -> tuple[str, ...]:
+    """The services that run in containers, in the order of the spec; the others are units of the host."""
+    return tuple(name for name, service in plan.services.items() if service.target != "systemd")
+
+
 @dataclass(frozen=True)
 class File:
     """A file to render: its path relative to the project, the template below templates/, and the values it places."""

@@ -9,7 +9,7 @@ from mlpack.servers.paths import deploy_folder
 from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import environment
 from mlpack.spec import ServerName
-from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
+from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements, containers
 from mlpack.targets.compose_service import (
     FOLDERS_SERVICE,
     bind_folders,
@@ -17,6 +17,7 @@ from mlpack.targets.compose_service import (
     model_files,
     mounts,
     service_view,
+    volume_folder,
 )
 from mlpack.targets.compose_steps import add_steps, steps_s
 from mlpack.targets.hub import VOLUME, hub_models, hub_variables
@@ -40,7 +41,7 @@ def view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
     return {
         "header": RENDERED_BY,
         "project": project_name(plan),
-        "services": add_steps(plan, [service_view(plan, name, requirements) for name in plan.services]),
+        "services": add_steps(plan, [service_view(plan, name, requirements) for name in containers(plan)]),
         "folders": folders_view(plan),
         "named_volumes": named_volumes(plan),
         "secrets": [*ca, *mounted_secrets(plan)],
@@ -51,7 +52,7 @@ def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
     """compose.yaml, an env file per service, deploy.sh."""
     folder = deploy_folder(plan.profiles)
     made = [File(f"{folder}/compose.yaml", "targets/compose/compose.yaml.j2", view(plan, requirements))]
-    for name in plan.services:
+    for name in containers(plan):
         values = {"header": RENDERED_BY, "service": name, "variables": variables(plan, name)}
         made.append(File(f"{folder}/{name}.env", "targets/compose/service.env.j2", values))
     made.append(File(f"{folder}/deploy.sh", "targets/compose/deploy.sh.j2", script_view(plan), mode=0o755))
@@ -64,10 +65,10 @@ def folders_view(plan: Plan) -> Mapping[str, object] | None:
     Compose makes a missing folder as root, and containers run as another user (measured: they fail). Named volumes
     take their owner from the image and need none of this.
     """
-    found = [image for name in plan.services if (image := image_of(plan, name))]
+    found = [image for name in containers(plan) if (image := image_of(plan, name))]
     made = {
         str(mount["target"]): {"source": mount["source"], "target": mount["target"]}
-        for name in plan.services
+        for name in containers(plan)
         if image_of(plan, name)
         for mount in mounts(plan, name)
         if mount["create"]
@@ -90,9 +91,9 @@ def project_name(plan: Plan) -> str:
 
 def named_volumes(plan: Plan) -> tuple[str, ...]:
     """Volumes that the engine keeps; those with a ``path`` are folders of the project."""
-    used = {volume for name in plan.services for volume in plan.spec.services[name].volumes}
-    kept = {volume for volume in used if plan.spec.volumes[volume].path is None}
-    fetched = {VOLUME} if any(hub_models(plan, name) for name in plan.services) else set()
+    used = {volume for name in containers(plan) for volume in plan.spec.services[name].volumes}
+    kept = {volume for volume in used if volume_folder(plan, volume) is None}
+    fetched = {VOLUME} if any(hub_models(plan, name) for name in containers(plan)) else set()
     return tuple(sorted(kept | fetched | set(program_volumes(plan))))
 
 
@@ -119,8 +120,8 @@ def proxied_variables(plan: Plan, name: str) -> dict[str, tuple[str, str]]:
 
 def wait_s(plan: Plan) -> int:
     """How long `up --wait` may take: steps and start periods in a row, and each last round of checks."""
-    total = sum(steps_s(plan, name) for name in plan.services)
-    for service in plan.services.values():
+    total = sum(steps_s(plan, name) for name in containers(plan))
+    for service in (plan.services[name] for name in containers(plan)):
         if service.health is not None:
             health = service.health
             round_s = health.interval_s.value + health.timeout_s.value
@@ -141,6 +142,6 @@ def script_view(plan: Plan) -> Mapping[str, object]:
         **secrets_view(plan),
         "models": model_files(plan),
         "folders": bind_folders(plan),
-        "images": tuple(sorted({image.reference for name in plan.services if (image := image_of(plan, name))})),
+        "images": tuple(sorted({image.reference for name in containers(plan) if (image := image_of(plan, name))})),
         "memory_mib": sum(row.limit_bytes for row in plan.budget.rows) // 1024**2,
     }

@@ -10,7 +10,7 @@ from mlpack.servers.proxy import PLAIN_PORT, PROXY_FILES, site
 from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import upstreams
 from mlpack.spec import Build
-from mlpack.targets.base import Requirements
+from mlpack.targets.base import Requirements, containers
 from mlpack.targets.dockerfile import health_script
 from mlpack.targets.hub import hub_mounts
 from mlpack.targets.images import Image, effective_build, image_of, profile_suffix, ready_made
@@ -63,6 +63,7 @@ def service_view(plan: Plan, name: str, requirements: Requirements) -> dict[str,
         "after": [
             {"name": other, "condition": "service_healthy" if _health(plan, other) else "service_started"}
             for other in upstreams(plan, name)
+            if other in containers(plan)
         ]
         + _after_folders(plan, name),
         "environment": None,
@@ -111,7 +112,7 @@ def mounts(plan: Plan, name: str) -> list[dict[str, object]]:
             bind = {"type": "bind", "source": from_project(path), "target": model_path(spec, model), "read_only": True}
             found.append(bind)
     for volume in service.volumes:
-        folder, target = spec.volumes[volume].path, volume_path(spec, volume)
+        folder, target = volume_folder(plan, volume), volume_path(spec, volume)
         if folder is None:
             found.append({"type": "volume", "source": volume, "target": target, "read_only": False})
         else:
@@ -124,16 +125,25 @@ def mounts(plan: Plan, name: str) -> list[dict[str, object]]:
     return [{"create": False} | mount | {"bind": mount["type"] == "bind"} for mount in found]
 
 
+def volume_folder(plan: Plan, volume: str) -> str | None:
+    """The folder of the host that volume ``volume`` is; None where the engine keeps it.
+
+    What units of the host use as well lies at the same path on both sides, so that paths may be passed between them.
+    """
+    users = {service.target for name, service in plan.services.items() if volume in plan.spec.services[name].volumes}
+    return volume_path(plan.spec, volume) if "systemd" in users else plan.spec.volumes[volume].path
+
+
 def model_files(plan: Plan) -> tuple[str, ...]:
     """Weights that must be there before anything starts, as compose.yaml names them."""
-    used = {model for name in plan.services for model in plan.spec.services[name].models}
+    used = {model for name in containers(plan) for model in plan.spec.services[name].models}
     paths = {plan.spec.models[model].path for model in used}
     return tuple(sorted(from_project(path) for path in paths if path is not None))
 
 
 def bind_folders(plan: Plan) -> tuple[str, ...]:
     """Folders of the host that services of our own images write to, as compose.yaml names them."""
-    ours = [name for name in plan.services if image_of(plan, name) is not None]
+    ours = [name for name in containers(plan) if image_of(plan, name) is not None]
     used = {volume for name in ours for volume in plan.spec.services[name].volumes}
     paths = {plan.spec.volumes[volume].path for volume in used}
     return tuple(sorted(from_project(path) for path in paths if path is not None))

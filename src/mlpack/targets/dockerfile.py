@@ -89,7 +89,10 @@ def mount_points(plan: Plan, image: Image) -> tuple[str, ...]:
 def health_script(plan: Plan) -> str | None:
     """The health check's path in containers; None where no service is asked over HTTP."""
     asked = any(
-        service.health is not None and service.health.path and ready_made(plan, name) is None
+        service.health is not None
+        and service.health.path
+        and service.target != "systemd"
+        and ready_made(plan, name) is None
         for name, service in plan.services.items()
     )
     return f"{plan.spec.root_path}/{deploy_folder(plan.profiles)}/healthcheck.py" if asked else None

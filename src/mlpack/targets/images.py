@@ -47,6 +47,8 @@ def effective_build(plan: Plan, name: str) -> Build:
 def is_built_here(plan: Plan, name: str) -> bool:
     """The service runs an image from a Dockerfile that mlpack renders, not one of the user's or an official one."""
     service = plan.spec.services[name]
+    if plan.services[name].target == "systemd":
+        return False
     if service.image is not None or ready_made(plan, name) is not None:
         return False
     return effective_build(plan, name).dockerfile is None

@@ -13,7 +13,7 @@ from mlpack.servers import SERVERS
 from mlpack.servers.proxy import PROXY_FILES
 from mlpack.servers.secrets import FOLDER, password_file
 from mlpack.spec import ServerName
-from mlpack.targets.base import APP_UID
+from mlpack.targets.base import APP_UID, containers
 from mlpack.targets.images import is_built_here, ready_made
 
 STARTS_AS_ROOT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
@@ -107,7 +107,7 @@ def data_volume(name: str) -> str:
 
 def program_volumes(plan: Plan) -> tuple[str, ...]:
     """Volumes of all programs' own data."""
-    mounts = (mount for name in plan.services for mount in program_mounts(plan, name))
+    mounts = (mount for name in containers(plan) for mount in program_mounts(plan, name))
     return tuple(str(mount["source"]) for mount in mounts if mount["type"] == "volume")
 
 

@@ -74,6 +74,8 @@ def _service_fact(spec: Spec, at: str, of: str, fact: str | None) -> Iterator[Sa
     elif (fact == "port" and port is None) or (fact == "url" and (port is None or facts.url is None)):
         what = f"`{of}` has no {fact}: {service.server} listens nowhere"
         yield Said(f"{at}.fact", what, "name a service that listens")
+    elif fact == "redelivery" and facts.chain != "queue":
+        yield Said(f"{at}.fact", f"`{of}` has no redelivery", "only a queue's worker has one, like server: celery")
     elif fact == "max_body" and service.max_body_bytes is None:
         yield Said(f"{at}.fact", f"`{of}` has no max_body", f"add max_body to services.{of}, like max_body: 8M")
 

@@ -1,0 +1,104 @@
+"""install.sh: what it checks, prepares, puts in place and starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlpack.errors import SpecError
+from mlpack.plan import Plan
+from mlpack.servers.paths import deploy_folder, volume_path
+from mlpack.servers.secrets import held_variables
+from mlpack.targets.base import Requirements
+from mlpack.targets.images import DEFAULT_PYTHON, TORCH_CPU_INDEX, effective_build, profile_suffix
+from mlpack.targets.systemd_programs import (
+    PROGRAMS,
+    own_environment,
+    python_of,
+    runs_code,
+    shared_uid,
+    user_made,
+    user_of,
+)
+from mlpack.targets.systemd_unit import grouping, unit_name
+from mlpack.units import MIB
+
+SYSTEMD_AT_LEAST = "247"
+"""The first with ProtectProc= (Debian 11, Ubuntu 22.04, RHEL 9 are newer)."""
+
+
+def script_view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
+    """The values of install.sh. Raises SpecError where nothing says what to install."""
+    names = [name for name, service in plan.services.items() if service.target == "systemd"]
+    code = [name for name in names if runs_code(plan, name)]
+    held = {name: held_variables(plan, name) for name in names}
+    shared = shared_uid(plan)
+    return {
+        "name": plan.name,
+        "profiles": profile_suffix(plan),
+        "root": plan.spec.root_path,
+        "folder": f"{deploy_folder(plan.profiles)}/systemd",
+        "user": user_of(plan),
+        "user_made": user_made(plan),
+        "uid": "" if shared is None else str(shared),
+        "python": python_of(plan),
+        "systemd_at_least": SYSTEMD_AT_LEAST,
+        "memory_mib": sum(row.limit_bytes for row in plan.budget.rows) // MIB,
+        "models": model_files(plan, code),
+        "programs": [_program(plan, name) for name in names if not runs_code(plan, name)],
+        "modules": sorted({plan.services[name].server for name in code}),
+        **_environment(plan, code, requirements),
+        "folders": sorted({volume_path(plan.spec, v) for name in code for v in plan.spec.services[name].volumes}),
+        "secrets": sorted({one.secret for variables in held.values() for one in variables.values()}),
+        "environments": [
+            {"service": name, "lines": [(key, one.before, one.secret, one.after) for key, one in variables.items()]}
+            for name, variables in held.items()
+            if variables
+        ],
+        "units": [{"service": name, "unit": unit_name(plan, name)} for name in names],
+        "unit_names": [unit_name(plan, name) for name in names],
+        "group": grouping(plan),
+    }
+
+
+def model_files(plan: Plan, names: list[str]) -> tuple[str, ...]:
+    """Weights that must be there before anything starts, relative to the project."""
+    used = {model for name in names for model in plan.spec.services[name].models}
+    return tuple(sorted(path for model in used if (path := plan.spec.models[model].path) is not None))
+
+
+def _program(plan: Plan, name: str) -> dict[str, str]:
+    program = PROGRAMS[plan.services[name].server]
+    return {"name": program, "missing": f"{program} is not installed: {name} is it (Debian: apt install {program})"}
+
+
+def _environment(plan: Plan, code: list[str], requirements: Requirements) -> dict[str, Any]:
+    """How the environment is made, where it is install.sh's to make."""
+    own = own_environment(plan) and bool(code)
+    files = _requirement_files(plan, code) if own else ()
+    torch = any(
+        line.lower().replace("=", " ").split(" ")[0] == "torch" for n in code for line in requirements.get(n, ())
+    )
+    build = plan.spec.build
+    return {
+        "own_environment": own,
+        "requirements": files,
+        "requirement_words": [word for file in files for word in ("--requirement", f"{plan.spec.root_path}/{file}")],
+        "base_python": f"python{build.python or DEFAULT_PYTHON}",
+        "extra_index": TORCH_CPU_INDEX if torch and build.index is None and build.wheelhouse is None else "",
+    }
+
+
+def _requirement_files(plan: Plan, code: list[str]) -> tuple[str, ...]:
+    found = []
+    for name in code:
+        file = effective_build(plan, name).requirements
+        if file is None:
+            raise SpecError(
+                "nothing says what to install on the host",
+                where=f"services.{name}.build",
+                hint="write `build: {requirements: requirements.txt}`, or name an existing environment's Python: "
+                "`host: {python: /opt/env/bin/python}`",
+            )
+        found.append(file)
+    return tuple(sorted(set(found)))
