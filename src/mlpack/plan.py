@@ -48,9 +48,11 @@ class MemoryPlan(Noun):
     """The memory of one replica, worked out: limit = 1.05 * max(load, serve) + 0.10 * mapped, in whole MiB."""
 
     load_bytes: int
-    """Predicted start-up peak, all workers loading at once."""
+    """Predicted start-up peak: all workers loading at once, or the last one while the others serve (load_in_turn)."""
     serve_bytes: int
     """Predicted serving peak at the planned concurrency."""
+    serve_reloads: bool = False
+    """That peak is one worker loading again while the others serve: more than all of them serving."""
     mapped_bytes: int
     lower_bytes: int
     """What is needed at the very least; a plan below it is refused."""
@@ -59,6 +61,7 @@ class MemoryPlan(Noun):
     limit_bytes: Decided[int]
     reservation_bytes: Decided[int]
     shm_bytes: Decided[int] | None = None
+    """Size of /dev/shm; None where the 64 MiB that every container has are enough, and nothing takes more by itself."""
     tmp_bytes: Decided[int]
     """Size of the tmpfs on /tmp; its pages are charged to the limit."""
 
@@ -110,6 +113,9 @@ class ServicePlan(Noun):
     """What bounds the concurrency in the rendered files; 'nothing' is said aloud."""
     preload: Decided[bool]
     fork_point: ForkPoint
+    load_in_turn: Decided[bool] | None = None
+    """Workers wait for each other to load, so that one load's peak is in memory at a time; None where nothing can make
+    them, or nobody loads beside them."""
     recycle: Decided[int] | None = None
     """Requests or tasks after which a worker is replaced; None: never."""
     recycle_jitter: Decided[int] | None = None

@@ -60,9 +60,17 @@ def show_bytes(count: int) -> str:
 
 
 def show_mib(count: int) -> str:
-    """``count`` bytes in MiB, for sums whose rows a reader adds up: ``1,178 MiB``, small ones as ``2.5 MiB``."""
+    """``count`` bytes in MiB, for sums whose rows a reader adds up: ``1,178 MiB``, small ones as ``2.5 MiB``; in KiB
+    what would read as none."""
     value = count / MIB
+    if 0 < abs(value) < 0.05:
+        return f"{count / KIB:.3g} KiB"
     return f"{value:.1f} MiB" if 0 < abs(value) < 9.95 and value != int(value) else f"{value:,.0f} MiB"
+
+
+def counted(number: int, one: str) -> str:
+    """``1 worker``, ``2 workers``: a number with its word."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
 def show_duration(seconds: float) -> str:

@@ -108,3 +108,12 @@ def test_a_measured_kernel_region_counts_once() -> None:
     measured = (*web.footprint.regions, region("kernel", "import", "kernel", "process", 8))
     sum_ = need(replace(web, footprint=footprint(regions=measured)), Choice(2, 1, 5))
     assert sum_.serve - need(web, Choice(2, 1, 5)).serve == (8 - KERNEL) * MIB
+
+
+def test_loading_in_turn_is_one_loading_while_the_others_serve() -> None:
+    web = subject(GUNICORN)
+    together, in_turn = need(web, Choice(3, 1, 1)), need(web, Choice(3, 1, 1, in_turn=True))
+    load = (4 + 16) + 3 * (100 + 60) + 40 + 2 * 30 + 50 + 20 + 4 * KERNEL + HEALTH + TMP
+    assert mib(in_turn) == (load, load)
+    assert together.load - in_turn.load == (2 * 40 - 2 * 30 - 20) * MIB
+    assert in_turn.serve == together.serve

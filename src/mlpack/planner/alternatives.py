@@ -39,13 +39,13 @@ def smaller(subject: Subject, choice: Choice, short: int) -> list[str]:
             ways.append(f"{field}: {found} for {subject.name}")
     if preload_blocked(subject) and not subject.footprint.fork_proven and choice.workers > 1 and _may_preload(subject):
         proven = replace(subject, footprint=subject.footprint.model_copy(update={"fork_proven": True}))
-        if now - must_bytes(proven, need(proven, replace(choice, preload=True))) >= short:
+        if now - must_bytes(proven, need(proven, choice._replace(preload=True))) >= short:
             ways.append("preload, if `mlpack estimate --measure` proves that workers answer after a fork")
     return [*ways, *_narrower(subject, choice, short), *_smaller_input(subject, choice, short)]
 
 
 def _with(choice: Choice, field: Literal["workers", "concurrency"], number: int) -> Choice:
-    return replace(choice, workers=number) if field == "workers" else replace(choice, concurrency=number)
+    return choice._replace(workers=number) if field == "workers" else choice._replace(concurrency=number)
 
 
 def _may_preload(subject: Subject) -> bool:

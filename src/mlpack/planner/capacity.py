@@ -10,6 +10,7 @@ from mlpack.planner.decide import truth, whole
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.threads import fits_cores, most_threads, teams
 from mlpack.spec import Load
+from mlpack.units import counted, show_mib
 
 PARALLEL_SHARE = 0.91
 """Share of one request that more threads speed up: 12.3 / 6.7 requests/s with 2 threads (measured, docs/memory.md)."""
@@ -17,28 +18,36 @@ WORKER_SCALING = 0.985
 """Each of several workers against a lone one: 13.2 / 6.7 / 2 requests/s (measured, docs/memory.md)."""
 GOOD_ENOUGH = 0.95
 """The smallest choice within 5 % of the best is taken: memory is worth more than the last percent."""
+NO_LOAD = Load()
 PLAIN_WORKERS = 2
 """Workers of an app without models: a second one answers while the first restarts or collects garbage."""
 
 
-def candidates(subject: Subject) -> tuple[Choice, ...]:
-    """Every sensible way to run ``subject``; what the user set is in all of them.
+def candidates(subject: Subject, load: Load = NO_LOAD) -> tuple[Choice, ...]:
+    """Every sensible way to run ``subject``; what the user set is in all of them. Several replicas only for a load.
 
     Raises DoesNotFit where the user's numbers break the thread rule, SpecError where they cannot be meant.
     """
     service = subject.service
     concurrency = _concurrency(subject)
-    replicas = service.replicas or 1
     choices = []
-    for workers in [service.workers] if service.workers else _worker_range(subject, concurrency):
-        threads = service.threads or most_threads(subject, workers, concurrency)
-        preload = _preload(subject, workers)
-        choice = Choice(workers, threads, concurrency, replicas, preload)
-        if threads == 1 or fits_cores(subject, choice) or not subject.computes:
-            choices.append(choice)
+    for replicas in _replica_range(subject, load):
+        cores = subject.cores_of(Choice(1, 1, concurrency, replicas))
+        for workers in [service.workers] if service.workers else _worker_range(subject, cores, concurrency):
+            threads = service.threads or most_threads(subject, cores, workers, concurrency)
+            choice = Choice(workers, threads, concurrency, replicas, _preload(subject, workers))
+            if threads == 1 or fits_cores(subject, choice) or not subject.computes:
+                choices.append(choice)
     if not choices:
         raise _too_many_threads(subject, concurrency)
     return tuple(choices)
+
+
+def in_turn(subject: Subject, choice: Choice) -> Choice | None:
+    """``choice`` with its workers loading one after the other; None where nothing makes them, or nobody would wait."""
+    if not subject.facts.loads_in_turn or choice.preload or choice.workers == 1 or not subject.computes:
+        return None
+    return choice._replace(in_turn=True)
 
 
 def speed(threads: int) -> float:
@@ -51,7 +60,8 @@ def rate(subject: Subject, choice: Choice) -> float:
 
     Requests beyond the cores wait; they add nothing.
     """
-    return relative_rate(subject.cores, choice.workers * choice.concurrency, choice.threads, subject.parallel)
+    at_once = choice.workers * choice.concurrency
+    return relative_rate(subject.cores_of(choice), at_once, choice.threads, subject.parallel)
 
 
 def relative_rate(cores: float, at_once: int, threads: int, parallel: int = 1) -> float:
@@ -65,11 +75,12 @@ def pick(
 ) -> Choice:
     """The choice for ``objective`` among ``choices``, all of which fit: the smallest within 5 % of the best.
 
-    With a load, the smallest that bears it; where none does, the best there is (``unmet`` says so).
+    With a load, the smallest that bears it; where none does, the best there is (``unmet`` says so). ``bytes_of``: all
+    replicas of a choice.
     """
 
     def score(choice: Choice) -> float:
-        return speed(choice.threads) if objective == "latency" else rate(subject, choice)
+        return speed(choice.threads) if objective == "latency" else choice.replicas * rate(subject, choice)
 
     bearing = [choice for choice in choices if not unmet(subject, choice, load)] if has_load(subject, load) else []
     if bearing:
@@ -99,7 +110,7 @@ def unmet(subject: Subject, choice: Choice, load: Load) -> str | None:
     if load.rps and rps < load.rps:
         cores = -int(-load.rps * alone // WORKER_SCALING)
         return f"about {rps:.3g} of {load.rps:g} requests/s; about {cores} cores would do"
-    streams = max(1, min(choice.workers * choice.concurrency, int(subject.cores // choice.threads)))
+    streams = max(1, min(choice.workers * choice.concurrency, int(subject.cores_of(choice) // choice.threads)))
     rounds = max(1, -(-(load.concurrency or 1) // (choice.replicas * streams)))
     p95 = rounds * seconds(subject, choice)
     if load.p95_s and p95 > load.p95_s:
@@ -124,7 +135,8 @@ def decided_workers(subject: Subject, choice: Choice, ways: tuple[int, int], obj
     aim = f"smallest within 5 % of the best {best}" if objective != "memory" else "smallest"
     because = (
         f"{aim} on {subject.cores:g} cores ({ways[0]} of {ways[1]} ways fit into memory): "
-        f"{choice.workers} x {choice.threads} threads is {rate(subject, choice):.3g}x one worker with one thread"
+        f"{counted(choice.workers, 'worker')} x {counted(choice.threads, 'thread')} is "
+        f"{rate(subject, choice):.3g}x one worker with one thread"
     )
     return whole(value=choice.workers, source="calculated", because=because)
 
@@ -140,6 +152,27 @@ def decided_concurrency(subject: Subject, choice: Choice) -> Decided[int]:
     by = subject.admission.enforced_by
     because = "nothing bounds it: what the server takes by itself" if by == "nothing" else f"bounded by: {by}"
     return whole(value=choice.concurrency, source="default", because=because)
+
+
+def decided_replicas(subject: Subject, choice: Choice) -> Decided[int]:
+    """Copies of the whole service as a decision."""
+    user = subject.chosen("replicas")
+    if user is not None:
+        return user
+    if choice.replicas == 1:
+        return whole(value=1, source="default", because="one; more where a load needs them behind a proxy, or set")
+    because = f"for the load: {choice.replicas} x {choice.workers} workers, shared out by {subject.balanced_by}"
+    return whole(value=choice.replicas, source="calculated", because=because)
+
+
+def decided_in_turn(subject: Subject, choice: Choice, together: int | None) -> Decided[bool] | None:
+    """Whether workers load one after the other, as a decision. ``together``: the limit that all at once would need."""
+    if in_turn(subject, choice) is None:
+        return None
+    if not choice.in_turn:
+        return truth(value=False, source="calculated", because="there is memory for all workers loading at once")
+    because = f"all {choice.workers} loading at once would need {show_mib(together or 0)}, which is not there"
+    return truth(value=True, source="calculated", because=because)
 
 
 def decided_preload(subject: Subject, choice: Choice) -> Decided[bool]:
@@ -179,8 +212,15 @@ def _concurrency(subject: Subject) -> int:
     return wanted
 
 
-def _worker_range(subject: Subject, concurrency: int) -> Sequence[int]:
-    cores = max(1, int(subject.cores))
+def _replica_range(subject: Subject, load: Load) -> Sequence[int]:
+    """One (or what the user set), and for a load as many as there are cores where a proxy can share requests out."""
+    if subject.service.replicas or subject.balanced_by is None or not has_load(subject, load):
+        return [subject.service.replicas or 1]
+    return range(1, max(1, int(subject.cores)) + 1)
+
+
+def _worker_range(subject: Subject, cores_: float, concurrency: int) -> Sequence[int]:
+    cores = max(1, int(cores_))
     if not subject.can_have_workers or subject.facts.role == "actors":
         return [1]
     if subject.reload and subject.facts.reload_needs_one_worker:
@@ -205,9 +245,10 @@ def _too_many_threads(subject: Subject, concurrency: int) -> DoesNotFit:
     service = subject.service
     workers, threads = service.workers or 1, service.threads or 1
     count = teams(subject, workers, concurrency) * threads
-    fitting = most_threads(subject, workers, concurrency)
+    fitting = most_threads(subject, subject.cores, workers, concurrency)
     return DoesNotFit(
-        f"{subject.name}: {workers} workers x {concurrency} at once x {threads} threads want {count} threads on "
+        f"{subject.name}: {counted(workers, 'worker')} x {concurrency} at once x {counted(threads, 'thread')} want "
+        f"{counted(count, 'thread')} on "
         f"{subject.cores:g} cores; a little oversubscription is the worst case, up to 4.5x slower (measured)",
         where=f"services.{subject.name}.threads",
         hint=f"set threads: {fitting}, or leave it out"

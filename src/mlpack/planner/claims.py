@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlpack.plan import Decided
 from mlpack.planner.alternatives import must_bytes
 from mlpack.planner.budget import Household, water_fill
-from mlpack.planner.capacity import candidates, pick
+from mlpack.planner.capacity import candidates, in_turn, pick
 from mlpack.planner.decide import whole
 from mlpack.planner.memory import Need, need
 from mlpack.planner.refusal import refuse_household, refuse_limit
@@ -20,12 +20,42 @@ from mlpack.units import MIB, show_mib
 
 @dataclass(frozen=True)
 class Claim:
-    """A service's ways to run with their needs. ``smallest`` needs the least, ``wished`` is taken if memory abounds."""
+    """A service's ways to run with their needs, those that load in turn apart. ``smallest`` needs the least, ``wished``
+    is taken if memory abounds."""
 
     subject: Subject
     needs: Mapping[Choice, Need]
+    in_turn: Mapping[Choice, Choice]
+    """Choice -> the same with its workers loading in turn, where that needs less."""
     smallest: Choice
     wished: Choice
+
+    def best(self, available: int | None, spec: Spec) -> Choice | None:
+        """The choice for ``spec``'s objective among those whose replicas fit into ``available`` bytes together; None
+        where none does.
+
+        Which one does not depend on whether its workers must load in turn: they do only where all at once do not fit.
+        """
+
+        def least_bytes(choice: Choice) -> int:
+            return self.needs[self.in_turn.get(choice, choice)].limit * choice.replicas
+
+        fitting = [choice for choice in self.needs if not choice.in_turn and self.fits(choice, available)]
+        if not fitting:
+            return None
+        chosen = pick(self.subject, fitting, least_bytes, spec.objective, spec.load)
+        return chosen if self._holds(chosen, available) else self.in_turn[chosen]
+
+    def fits(self, choice: Choice, available: int | None) -> bool:
+        """All replicas of ``choice`` fit into ``available`` bytes, its workers loading in turn if need be."""
+        return self._holds(self.in_turn.get(choice, choice), available)
+
+    def _holds(self, choice: Choice, available: int | None) -> bool:
+        """``choice`` as it is fits, also below the user's own limit for one replica."""
+        limit, insisted = self.needs[choice].limit, self.subject.service.memory_bytes
+        if insisted is not None and limit > insisted:
+            return False
+        return available is None or choice.replicas * (insisted or limit) <= available
 
     def least_bytes(self) -> int:
         """What all replicas must have: the whole of a measured need, the sure part of an estimated one."""
@@ -52,19 +82,28 @@ class Settled:
     limit: Decided[int]
     fitting: int
     ways: int
+    together_bytes: int | None = None
+    """The limit that all workers loading at once would need, where they load in turn."""
     findings: tuple[Finding, ...] = ()
 
 
 def claim(subject: Subject, spec: Spec) -> Claim:
     """All ways to run ``subject``. Raises SpecError or DoesNotFit where the user's own numbers allow none."""
-    needs = {choice: need(subject, choice) for choice in candidates(subject)}
+    ways = candidates(subject, spec.load)
+    needs = {choice: need(subject, choice) for choice in ways}
+    turns: dict[Choice, Choice] = {}
+    for choice in ways:
+        other = in_turn(subject, choice)
+        if other is not None and needs[choice].load > needs[choice].serve:
+            needs[other] = need(subject, other)
+            turns[choice] = other
     insisted = subject.service.memory_bytes
-    smallest = min(needs, key=lambda choice: (needs[choice].limit, choice.workers))
+    smallest = min(needs, key=lambda choice: (choice.replicas * needs[choice].limit, choice.workers, choice.in_turn))
     if insisted is not None and must_bytes(subject, needs[smallest]) > insisted:
         raise refuse_limit(subject, smallest, needs[smallest], insisted)
-    fitting = [c for c in needs if insisted is None or needs[c].limit <= insisted] or [smallest]
-    wished = pick(subject, fitting, lambda choice: needs[choice].limit, spec.objective, spec.load)
-    return Claim(subject, needs, smallest, wished)
+    everything = Claim(subject, needs, turns, smallest, smallest)
+    wished = everything.best(None, spec)
+    return replace(everything, wished=smallest if wished is None else wished)
 
 
 def settle(claims: Mapping[str, Claim], house: Household, spec: Spec) -> dict[str, Settled]:
@@ -94,34 +133,33 @@ def _raise(given: dict[str, int], wants: Mapping[str, int], house: Household) ->
 
 def _settle_one(claim: Claim, given: int, spec: Spec) -> Settled:
     subject = claim.subject
-    available = given // claim.smallest.replicas // MIB * MIB
     insisted = subject.service.memory_bytes
-    if insisted is not None:
-        available = insisted
-    fitting = [choice for choice in claim.needs if claim.needs[choice].limit <= available]
-    if not fitting:
+    ways = sum(not choice.in_turn for choice in claim.needs)
+    chosen = claim.best(given, spec)
+    if chosen is None:
         choice, sum_ = claim.smallest, claim.needs[claim.smallest]
-        return Settled(
-            subject,
-            choice,
-            sum_,
-            _clipped(subject, sum_, available),
-            1,
-            len(claim.needs),
-            (_may_not_fit(subject, sum_, available),),
-        )
-    choice = pick(subject, fitting, lambda c: claim.needs[c].limit, spec.objective, spec.load)
-    return Settled(
-        subject, choice, claim.needs[choice], _limit(subject, claim.needs[choice]), len(fitting), len(claim.needs)
-    )
+        available = insisted if insisted is not None else given // choice.replicas // MIB * MIB
+        may_not = _may_not_fit(subject, sum_, available)
+        limit = _clipped(subject, sum_, available)
+        return Settled(_alone(subject, choice), choice, sum_, limit, 1, ways, findings=(may_not,))
+    sum_ = claim.needs[chosen]
+    together = claim.needs[chosen._replace(in_turn=False)].limit if chosen.in_turn else None
+    fitting = sum(claim.fits(choice, given) for choice in claim.needs if not choice.in_turn)
+    return Settled(_alone(subject, chosen), chosen, sum_, _limit(subject, chosen, sum_), fitting, ways, together)
 
 
-def _limit(subject: Subject, sum_: Need) -> Decided[int]:
+def _alone(subject: Subject, choice: Choice) -> Subject:
+    """``subject`` as one replica of ``choice`` sees it: with its own share of the cores."""
+    return replace(subject, cores=subject.cores_of(choice), balanced_by=None) if choice.replicas > 1 else subject
+
+
+def _limit(subject: Subject, choice: Choice, sum_: Need) -> Decided[int]:
     if subject.service.memory_bytes is not None:
         because = f"set in the spec; {show_mib(sum_.limit)} would do"
         return whole(value=subject.service.memory_bytes, source=subject.said("memory_bytes"), because=because)
+    loading = "loading in turn" if choice.in_turn else "loading"
     because = (
-        f"1.05 x max({show_mib(sum_.load)} loading, {show_mib(sum_.serve)} serving)"
+        f"1.05 x max({show_mib(sum_.load)} {loading}, {show_mib(sum_.serve)} serving)"
         f" + 0.10 x {show_mib(sum_.mapped)} mapped, in whole MiB"
     )
     return whole(value=sum_.limit, source="default" if subject.packaged else subject.footprint.source, because=because)

@@ -38,7 +38,7 @@ def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPla
         start_period_s=whole(
             value=period,
             source="calculated",
-            because=f"{choice.workers} loading at once on {subject.cores:g} cores take at most {show_duration(load)}"
+            because=f"{_loading(subject, choice)} at most {show_duration(load)}"
             + ("; an estimate, wide on purpose: `mlpack estimate --measure` narrows it" if wide else ""),
         ),
         interval_s=whole(value=INTERVAL_S, source="default", because="a check costs a process"),
@@ -52,3 +52,11 @@ def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPla
         ),
         retries=whole(value=RETRIES, source="default", because="one slow answer is not an outage"),
     )
+
+
+def _loading(subject: Subject, choice: Choice) -> str:
+    workers = 1 if choice.preload else choice.workers
+    if workers == 1:
+        return "one loading takes"
+    how = "one after the other" if choice.in_turn else f"at once on {subject.cores:g} cores"
+    return f"{workers} loading {how} take"

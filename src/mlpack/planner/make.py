@@ -71,6 +71,11 @@ def make_plan(
     shares = core_shares(subjects, house.cores.value)
     subjects = {name: replace(subject, cores=shares[name]) for name, subject in subjects.items()}
     ports = published(subjects)
+    balanced = {service.to: name for name, service in spec.services.items() if service.to}
+    subjects = {
+        name: replace(subject, balanced_by=balanced[name]) if _may_be_many(subject, ports[name], balanced) else subject
+        for name, subject in subjects.items()
+    }
     settled = settle({name: claim(subject, spec) for name, subject in subjects.items()}, house, spec)
     requests = request_bounds(subjects, {name: one.choice for name, one in settled.items()})
     times = times_of(settled, requests)
@@ -136,6 +141,12 @@ def _subject(
         reload=spec.settings.reload and server.FACTS.role == "app",
         expected_concurrency=max(loads) if loads else None,
     )
+
+
+def _may_be_many(subject: Subject, port: int | None, balanced: Mapping[str, str]) -> bool:
+    """The planner may choose its replicas: a proxy before it shares requests out, and the engine starts several."""
+    asked = subject.service.replicas is not None
+    return subject.name in balanced and port is None and not asked and subject.target in CONTAINER_TARGETS
 
 
 def _row(name: str, plan: ServicePlan) -> BudgetRow:

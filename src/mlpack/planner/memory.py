@@ -71,6 +71,8 @@ class Need(NamedTuple):
     lower: int
     mapped: int
     limit: int
+    reloads: bool = False
+    """The serving peak is that of one worker loading again while the others serve."""
 
 
 def fork_point(subject: Subject, choice: Choice) -> ForkPoint:
@@ -108,14 +110,15 @@ def need(subject: Subject, choice: Choice) -> Need:
     load = tuple(_rows(subject, choice, "load"))
     serve = tuple(_rows(subject, choice, "serve"))
     loading, serving = total(load), total(serve)
+    reloads = False
     if choice.workers > 1 and "load" not in FORKED_ONCE[fork_point(subject, choice)]:
         reload = tuple(_rows(subject, choice, "reload"))
         reloading = total(reload)
         if reloading > serving:
-            serve, serving = reload, reloading  # one worker reloads while the others serve at their peak
+            serve, serving, reloads = reload, reloading, True
     mapped = sum(r.bytes for r in subject.footprint.regions if r.kind == "mapped")
     limit = ceil_mib(round(PEAK_FACTOR * max(loading, serving) + MAPPED_FACTOR * mapped))
-    return Need(load, serve, loading, serving, max(lower(load), lower(serve)), mapped, limit)
+    return Need(load, serve, loading, serving, max(lower(load), lower(serve)), mapped, limit, reloads)
 
 
 def total(rows: Iterable[Row]) -> int:
@@ -133,11 +136,13 @@ def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int
     steady = total(row for row in sum_.serve_rows if row.held)
     reservation = min(ceil_mib(steady), limit.value)
     shm_used = total(row for row in sum_.serve_rows if row.shm)
+    shm = ceil_mib(1.25 * shm_used)
     bodies = uploads_at_once(subject, choice)
     size = max(TMP_BYTES, ceil_mib(1.25 * tmp_used_bytes(subject, choice)))
     return MemoryPlan(
         load_bytes=sum_.load,
         serve_bytes=sum_.serve,
+        serve_reloads=sum_.reloads,
         mapped_bytes=sum_.mapped,
         lower_bytes=sum_.lower,
         load_terms=tuple(_term(row) for row in sum_.load_rows),
@@ -149,11 +154,11 @@ def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int
             because="what is held between requests: no activations, no load peaks, no health check",
         ),
         shm_bytes=whole(
-            value=max(SHM_DEFAULT_BYTES, ceil_mib(1.25 * shm_used)),
+            value=max(SHM_DEFAULT_BYTES, shm),
             source="calculated",
             because=f"{show_mib(shm_used)} of shared memory in use and a quarter to spare",
         )
-        if shm_used
+        if shm > SHM_DEFAULT_BYTES or (shm and subject.facts.role == "actors")
         else None,
         tmp_bytes=whole(
             value=size,
@@ -176,11 +181,13 @@ class _Moment:
 
     @staticmethod
     def of(choice: Choice, fork: ForkPoint, when: When) -> _Moment:
-        """``load``: all at once. ``reload``: one worker loads again while the others serve. Else all serve."""
+        """``load``: all at once, or the last in turn while the others serve already. ``reload``: one worker loads again
+        while the others serve. Else all serve."""
         once, workers = FORKED_ONCE[fork], choice.workers
         if "load" in once:  # the master alone loads, and no worker ever loads again
             return _Moment(once, *((0, 1, 0) if when == "load" else (workers, 0, workers)), choice.concurrency)
-        loading, serving = {"load": (workers, 0), "serve": (0, workers), "reload": (1, workers - 1)}[when]
+        one = (1, workers - 1)
+        loading, serving = {"load": one if choice.in_turn else (workers, 0), "serve": (0, workers), "reload": one}[when]
         return _Moment(once, workers, loading, serving, choice.concurrency)
 
     def count(self, region: Region) -> int:

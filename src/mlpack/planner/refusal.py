@@ -11,7 +11,7 @@ from mlpack.planner.budget import Household
 from mlpack.planner.machines import fitting_machines, sold_bytes
 from mlpack.planner.memory import Need, Row
 from mlpack.planner.subject import Choice, Subject
-from mlpack.units import GIB, ceil_mib, show_mib
+from mlpack.units import GIB, ceil_mib, counted, show_mib
 
 Wanted = tuple[Subject, Choice, Need]
 
@@ -64,9 +64,10 @@ def sum_lines(subject: Subject, choice: Choice, sum_: Need) -> list[str]:
     measured = subject.sure
     loading = sum_.load > sum_.serve
     rows = sum_.load_rows if loading else sum_.serve_rows
-    when = "while loading" if loading else "while serving"
+    serving = "while one worker loads and the others serve" if sum_.reloads else "while serving"
+    when = "while loading" if loading else serving
     kind = "measured" if measured else f"lower bounds of an estimate of {show_mib(sum_.limit)}"
-    workers = "1 worker" if choice.workers == 1 else f"{choice.workers} workers"
+    workers = counted(choice.workers, "worker")
     lines = [f"{subject.name}, one replica {when} ({kind}): {workers}, {choice.concurrency} at once each"]
     lines += [_row(row, each) for row in rows if (each := row.each if measured else row.lower)]
     if measured:

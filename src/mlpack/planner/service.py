@@ -8,7 +8,7 @@ from mlpack.plan import Decided, ServicePlan, TimePlan
 from mlpack.planner import capacity, recycling, threads
 from mlpack.planner.budget import decided_cpus
 from mlpack.planner.claims import Settled
-from mlpack.planner.decide import text, whole
+from mlpack.planner.decide import text
 from mlpack.planner.health import health_plan
 from mlpack.planner.memory import fork_point, memory_plan
 from mlpack.planner.placement import port_of
@@ -55,9 +55,6 @@ def service_plan(
 ) -> ServicePlan:
     """The plan of one service. ``crowded``: other services compute on the same cores."""
     subject, choice = settled.subject, settled.choice
-    replicas = subject.chosen("replicas") or whole(
-        value=1, source="default", because="one; more where the spec asks for it"
-    )
     worker_class = subject.admission.worker_class
     recycle = recycling.decided(subject, choice, settled.sum_, settled.limit.value)
     shared = crowded or threads.teams(subject, choice.workers, choice.concurrency) * choice.replicas > 1
@@ -66,13 +63,14 @@ def service_plan(
         target=subject.target,
         device="cpu",
         runtimes=tuple(runtime.name for runtime in subject.runtimes),
-        replicas=replicas,
+        replicas=capacity.decided_replicas(subject, choice),
         workers=capacity.decided_workers(subject, choice, (settled.fitting, settled.ways), spec.objective),
         threads=threads.decided(subject, choice),
         concurrency=capacity.decided_concurrency(subject, choice),
         enforced_by=subject.admission.enforced_by,
         preload=capacity.decided_preload(subject, choice),
         fork_point=fork_point(subject, choice),
+        load_in_turn=capacity.decided_in_turn(subject, choice, settled.together_bytes),
         recycle=recycle,
         recycle_jitter=recycling.jitter(choice, recycle),
         worker_class=None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mlpack.footprint import Footprint, Region
 from mlpack.model import ModelInfo
@@ -47,6 +47,8 @@ class Subject:
     """Workers restart when a source file changes (dev)."""
     infos: tuple[ModelInfo, ...] = ()
     """Headers of its models where they are known: what a refusal knows of dtypes."""
+    balanced_by: str | None = None
+    """The proxy that would share requests among replicas whose number is the planner's to choose; None: it is not."""
     expected_concurrency: int | None = None
     """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
 
@@ -80,6 +82,12 @@ class Subject:
         """Some runtime gives every request thread a team of its own (so concurrency multiplies threads)."""
         return any(runtime.pool == "openmp" for runtime in self.runtimes)
 
+    def cores_of(self, choice: Choice) -> float:
+        """Cores that one replica computes with under ``choice``: replicas that the planner adds share ``cores``."""
+        if self.balanced_by is None or choice.replicas == 1:
+            return self.cores
+        return max(1.0, float(int(self.cores // choice.replicas)))
+
     def said(self, field: str) -> Origin:
         """Where the spec's value of ``field`` came from."""
         return self.origins.get(f"services.{self.name}.{field}", "user")
@@ -90,8 +98,7 @@ class Subject:
         return None if value is None else whole(value=int(value), source=self.said(field), because=because)
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One way to run a service: the numbers that memory, times and environment follow from. Per replica."""
 
     workers: int
@@ -99,6 +106,8 @@ class Choice:
     concurrency: int
     replicas: int = 1
     preload: bool = False
+    in_turn: bool = False
+    """Workers load one after the other."""
 
 
 def packaged_footprint(name: str, facts: ServerFacts) -> Footprint:

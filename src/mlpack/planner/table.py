@@ -68,7 +68,8 @@ def memory(plan: Plan, name: str, when: Literal["load", "serve"] | None = None) 
     sums = plan.services[name].memory
     loading = when == "load" if when else sums.load_bytes > sums.serve_bytes
     terms, peak = (sums.load_terms, sums.load_bytes) if loading else (sums.serve_terms, sums.serve_bytes)
-    moment = "start-up peak" if loading else "serving peak"
+    serving = "peak, one worker loads and the others serve" if sums.serve_reloads else "serving peak"
+    moment = "start-up peak" if loading else serving
     limit = sums.limit_bytes.value
     return [
         ("part", "each", "count", "total", "source"),

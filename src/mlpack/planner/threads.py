@@ -33,8 +33,8 @@ def teams(subject: Subject, workers: int, concurrency: int) -> int:
     return workers * subject.parallel * (concurrency if subject.openmp else 1)
 
 
-def most_threads(subject: Subject, workers: int, concurrency: int) -> int:
-    """The largest number of threads that keeps teams x threads within the cores; at least one.
+def most_threads(subject: Subject, cores: float, workers: int, concurrency: int) -> int:
+    """The largest number of threads that keeps teams x threads within the replica's ``cores``; at least one.
 
     Floor, not ceiling: barrier-style engines (OpenMP, llama.cpp) wait for their slowest thread.
     """
@@ -42,12 +42,12 @@ def most_threads(subject: Subject, workers: int, concurrency: int) -> int:
         return 1
     if subject.runtimes and all(runtime.pool == "none" for runtime in subject.runtimes):
         return 1
-    return max(1, int(subject.cores // teams(subject, workers, concurrency)))
+    return max(1, int(cores // teams(subject, workers, concurrency)))
 
 
 def fits_cores(subject: Subject, choice: Choice) -> bool:
     """The thread rule: workers x concurrency x threads <= cores (OpenMP), workers x pool <= cores (pools)."""
-    return teams(subject, choice.workers, choice.concurrency) * choice.threads <= subject.cores
+    return teams(subject, choice.workers, choice.concurrency) * choice.threads <= subject.cores_of(choice)
 
 
 def decided(subject: Subject, choice: Choice) -> Decided[int]:

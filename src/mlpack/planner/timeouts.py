@@ -38,7 +38,16 @@ CALLED_ROLES = frozenset({"app", "llm", "actors"})
 
 
 def load_bound_s(subject: Subject, choice: Choice) -> float:
-    """Seconds within which every worker of one replica has loaded, all at once on the cores there are."""
+    """Seconds within which every worker of one replica has loaded: all at once on the cores there are, or in turn."""
+    if choice.in_turn:
+        margin = LOAD_MARGIN[subject.footprint.source]
+        return (subject.footprint.load_s * choice.workers + subject.facts.start_s) * margin
+    return worker_load_bound_s(subject, choice)
+
+
+def worker_load_bound_s(subject: Subject, choice: Choice) -> float:
+    """Seconds within which one worker has loaded, the others loading or serving on the same cores; a worker that
+    waits for its turn reports to gunicorn's master meanwhile, so that only its own load counts."""
     at_once = 1 if choice.preload else choice.workers
     contention = max(1.0, at_once / max(subject.cores, 0.1))
     margin = LOAD_MARGIN[subject.footprint.source]
@@ -73,7 +82,7 @@ def request_bounds(subjects: Mapping[str, Subject], choices: Mapping[str, Choice
 
 def web_times(subject: Subject, choice: Choice, request: Decided[float]) -> TimePlan:
     """Limits of a service that answers requests; the worker's limit also covers the load, which runs inside it."""
-    load = load_bound_s(subject, choice)
+    load = worker_load_bound_s(subject, choice)
     worker = None
     if subject.facts.role == "app":
         value = max(LEAST_WORKER_S, ceil(request.value * 1.2) + 1, ceil(load))

@@ -41,6 +41,8 @@ def _server_files(plan: Plan) -> list[File]:
         values: dict[str, object] = {"header": RENDERED_BY, "service": name}
         if service.server == "gunicorn":
             values["settings"] = gunicorn_settings(plan, name)
+            in_turn = service.load_in_turn
+            values["in_turn"] = in_turn.because if in_turn is not None and in_turn.value else ""
             made.append(File(config_path(plan, name), "servers/gunicorn/gunicorn.conf.py.j2", values))
         elif service.server in PROXY_FILES:
             file = PROXY_FILES[service.server]

@@ -62,6 +62,8 @@ class ServerFacts:
     """None: it takes none, or has none of its own."""
     reload_needs_one_worker: bool = False
     """It restarts on changed source files with one worker only."""
+    loads_in_turn: bool = False
+    """What mlpack renders for it can make its workers load one after the other."""
 
 
 @dataclass(frozen=True)

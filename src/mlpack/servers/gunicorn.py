@@ -31,6 +31,7 @@ FACTS = ServerFacts(
     mapped_bytes=5 * MIB,
     start_s=1.0,
     health_argv=None,
+    loads_in_turn=True,
     source="gunicorn 27.0.1, Python 3.11: master and each worker 18.5 MiB anonymous (asgi), 14 (sync, gthread), "
     "10 mapped; a bare interpreter, 2.8 and 5.7, is taken off",
 )

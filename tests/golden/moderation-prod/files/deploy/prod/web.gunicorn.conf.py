@@ -3,7 +3,7 @@
 
 bind = "0.0.0.0:5000"
 
-# smallest within 5 % of the best requests/s on 4 cores (4 of 4 ways fit into memory): 4 x 1 threads is 3.94x one worker with one thread
+# smallest within 5 % of the best requests/s on 4 cores (4 of 4 ways fit into memory): 4 workers x 1 thread is 3.94x one worker with one thread
 workers = 4
 
 # sync: its timeout bounds a request; gthread: a fixed number of requests at once; asgi: async apps

@@ -3,7 +3,7 @@
 
 bind = "0.0.0.0:8000"
 
-# smallest within 5 % of the best requests/s on 8 cores (1 of 8 ways fit into memory): 1 x 8 threads is 4.91x one worker with one thread
+# smallest within 5 % of the best requests/s on 8 cores (1 of 8 ways fit into memory): 1 worker x 8 threads is 4.91x one worker with one thread
 workers = 1
 
 # sync: its timeout bounds a request; gthread: a fixed number of requests at once; asgi: async apps
