@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ def files(tmp_path: Path) -> Files:
     (tmp_path / "answer.json").write_text('{"fields": {"name": "A. Sample", "volume": 12.3}}')
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "answer.txt").write_text("left\r\neye\n")
+    np.save(tmp_path / "answer.npy", np.ones(3))
     return Files(tmp_path)
 
 
@@ -145,8 +147,8 @@ def answer(body: bytes, status: int = 200) -> Answer:
         (Expect(like="vector.json", within=0.1), answer(b"[[1.5, 2], [3, 4]]"), "$[0][0]: expected 1.0, got 1.5"),
         (Expect(like="answer.txt"), answer(b"left\neye"), None),
         (Expect(like="answer.txt"), answer(b"right eye"), "the text differs from answer.txt: right eye"),
-        (Expect(like="mask.npy", iou=0.97), answer(b""), "iou is not supported yet"),
-        (Expect(like="mask.png"), answer(b""), "comparing .png files is not supported yet"),
+        (Expect(like="answer.npy", iou=0.97), answer(b""), "the answer is not a .npy file"),
+        (Expect(like="answer.txt", iou=0.97), answer(b""), "the expectation is wrong: answer.txt is neither"),
     ],
 )
 def test_whole_answers(files: Files, expect: Expect, got: Answer, says: str | None) -> None:

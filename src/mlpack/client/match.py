@@ -5,6 +5,9 @@
 - ``{cosine_order: [1, 2, 3]}``: of a list of vectors, rows 1, 2, 3 are ever less similar to row 0 (cosine);
 - ``{any: true}``: whatever there is.
 
+A whole body is compared with a file (``like: samples/mask.png``) by its kind: JSON, text, and pictures and arrays as
+``similar`` says.
+
 Whatever a server answers gives lines of text, never an exception.
 """
 
@@ -15,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from mlpack.client import similar
 from mlpack.client.compare import Difference, as_float, differences, is_number, show, summary
 from mlpack.client.files import Files
 from mlpack.client.http import Answer
@@ -105,10 +109,10 @@ def _like(expected: dict[str, Any], actual: Any, within: float, at: str, files: 
 
 def _match_file(expect: Expect, answer: Answer, files: Files) -> tuple[str, ...]:
     path = str(expect.like)
-    suffix = PurePosixPath(path).suffix
-    if expect.iou is not None or suffix in {".npy", ".npz", ".png", ".jpg", ".jpeg", ".tif", ".tiff"}:
-        what = "iou" if expect.iou is not None else f"comparing {suffix} files"
-        return (f"{what} is not supported yet (expected like {path}); a `run:` step can compare it with a script",)
+    suffix = PurePosixPath(path).suffix.lower()
+    if expect.iou is not None or suffix in {*similar.KINDS, *similar.UNSUPPORTED}:
+        reference = files.bytes(path)
+        return similar.compare_file(path, reference, answer.body, within=expect.within, iou=expect.iou)
     if suffix == ".json":
         found = differences(files.json(path), answer.json, expect.within or 0.0)
         return answer.not_json or summary(list(found))
