@@ -13,7 +13,8 @@ from mlpack.footprint import Footprint, Region
 from mlpack.host import HostFacts
 from mlpack.plan import Decided, MemoryPlan, Plan, ServicePlan, TimePlan
 from mlpack.planner import explain, make_plan
-from mlpack.planner.capacity import GOOD_ENOUGH, WORKER_SCALING, speed
+from mlpack.planner.capacity import GOOD_ENOUGH
+from mlpack.planner.throughput import WORKER_SCALING, speed
 from mlpack.servers import SERVERS
 from mlpack.spec import RuntimeName, Spec
 from mlpack.units import GIB, MIB, ceil_mib

@@ -12,7 +12,7 @@ from mlpack.planner.decide import real, whole
 from mlpack.planner.subject import Origin, Subject
 from mlpack.report import Finding
 from mlpack.spec import Budget, Spec
-from mlpack.units import GIB, show_bytes
+from mlpack.units import GIB, ceil_mib, show_bytes
 
 MEMORY_SHARE = 0.85
 """Without a profile: a machine that mostly runs this project. dev says 0.5, prod 0.85."""
@@ -34,6 +34,11 @@ class Household:
     """The share of the total that is usable; None where the budget is absolute."""
     kept_bytes: int
     findings: tuple[Finding, ...] = ()
+
+    def host_bytes(self, used_bytes: int) -> int:
+        """The memory of a host on which ``used_bytes`` are usable, under the same share and keep-back."""
+        by_share = used_bytes / self.share if self.share else 0
+        return ceil_mib(max(by_share, used_bytes + self.kept_bytes))
 
 
 def household(host: HostFacts, spec: Spec, origins: Mapping[str, Origin], *, containers: bool) -> Household:

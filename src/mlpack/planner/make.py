@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from mlpack.errors import SpecError
 from mlpack.footprint import Footprint
@@ -11,8 +12,9 @@ from mlpack.host import HostFacts
 from mlpack.model import ModelInfo
 from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
 from mlpack.planner import recycling
-from mlpack.planner.budget import core_shares, decided_cpus, household
+from mlpack.planner.budget import Household, core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
+from mlpack.planner.load_machine import UNMET, bears, machine_for_load
 from mlpack.planner.notes import crowded_llms, notes
 from mlpack.planner.placement import CONTAINER_TARGETS, published, require_cpu, target_of
 from mlpack.planner.service import service_plan, times_of
@@ -49,6 +51,38 @@ def make_plan(
     ``infos``: headers by model, for the alternatives in a refusal.
     Raises DoesNotFit (memory, cores or a card are missing) and SpecError (settings that contradict each other).
     """
+    decide = partial(
+        _decide,
+        spec=spec,
+        footprints=footprints,
+        profiles=profiles,
+        origins=origins,
+        runtimes=runtimes,
+        requirements=requirements,
+        infos=infos,
+        catalog=catalog,
+    )
+    plan, house = decide(host)
+    if bears(plan):
+        return plan
+    hint = machine_for_load(host, lambda other: decide(other)[0], house)
+    findings = (f.model_copy(update={"hint": hint}) if f.code == UNMET else f for f in plan.findings)
+    return plan.model_copy(update={"findings": tuple(findings)})
+
+
+def _decide(
+    host: HostFacts,
+    *,
+    spec: Spec,
+    footprints: Mapping[str, Footprint],
+    profiles: tuple[str, ...],
+    origins: Mapping[str, Origin],
+    runtimes: Mapping[str, tuple[RuntimeName, ...]],
+    requirements: Mapping[str, Sequence[str]],
+    infos: Mapping[str, ModelInfo],
+    catalog: Catalog,
+) -> tuple[Plan, Household]:
+    """The plan for this very host, and the host's share that it was made with."""
     notes_on_cards = require_cpu(host, spec)
     targets = {name: target_of(spec, service) for name, service in spec.services.items()}
     house = household(host, spec, origins, containers=any(target in CONTAINER_TARGETS for target in targets.values()))
@@ -77,6 +111,7 @@ def make_plan(
         for name, subject in subjects.items()
     }
     settled = settle({name: claim(subject, spec) for name, subject in subjects.items()}, house, spec)
+    subjects = {name: one.subject for name, one in settled.items()}
     requests = request_bounds(subjects, {name: one.choice for name, one in settled.items()})
     times = times_of(settled, requests)
     computing = sum(subject.computes for subject in subjects.values())
@@ -93,7 +128,7 @@ def make_plan(
         )
         for name, one in settled.items()
     }
-    return Plan(
+    plan = Plan(
         name=spec.name,
         profiles=profiles,
         spec=spec,
@@ -106,6 +141,7 @@ def make_plan(
         ),
         findings=(*notes_on_cards, *house.findings, *_findings(settled, plans, spec)),
     )
+    return plan, house
 
 
 def _subject(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mlpack.plan import ServicePlan
-from mlpack.planner.capacity import has_load, unmet
+from mlpack.planner.load_machine import UNMET
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.threads import fits_cores
+from mlpack.planner.throughput import has_load, unmet
 from mlpack.report import Finding
 from mlpack.spec import Load, Spec
 from mlpack.units import show_duration
@@ -73,7 +74,7 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan, load: Load) -> It
         )
     if has_load(subject, load) and (reason := unmet(subject, choice, load)):
         message = f"{subject.name} does not bear the load ({subject.footprint.source} times): {reason}"
-        yield Finding(code="load-not-met", severity="warning", message=message, where="load")
+        yield Finding(code=UNMET, severity="warning", message=message, where="load")
     if plan.health is None and subject.facts.role in ("app", "llm"):
         yield Finding(
             code="no-health-path",

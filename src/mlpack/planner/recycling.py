@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from mlpack.errors import SpecError
 from mlpack.plan import Decided, ServicePlan
-from mlpack.planner.capacity import seconds
 from mlpack.planner.decide import whole
 from mlpack.planner.memory import Need, fork_point
 from mlpack.planner.subject import Choice, Subject
+from mlpack.planner.throughput import seconds
 from mlpack.report import Finding
 from mlpack.spec import ServerName
 from mlpack.units import show_bytes, show_duration

@@ -55,7 +55,7 @@ def refuse_household(wanted: Mapping[str, Wanted], house: Household) -> DoesNotF
         where="budget.memory",
         hint="; or ".join(ways),
         needed_bytes=needed,
-        host_bytes=_host_bytes(needed, house),
+        host_bytes=house.host_bytes(needed),
     )
 
 
@@ -84,11 +84,6 @@ def _times(replicas: int) -> str:
     return f" ({replicas} replicas)" if replicas > 1 else ""
 
 
-def _host_bytes(must: int, house: Household) -> int:
-    """The memory with which this very plan would fit, under the same share and keep-back."""
-    return ceil_mib(max(must / house.share if house.share else 0, must + house.kept_bytes))
-
-
 def _bigger_share(must: int, house: Household) -> list[str]:
     """The share of this very host with which the plan would fit, where what is kept back stays free."""
     if house.share is None or must > house.total.value - house.kept_bytes:
@@ -97,7 +92,7 @@ def _bigger_share(must: int, house: Household) -> list[str]:
 
 
 def _bigger_host(must: int, house: Household) -> str:
-    host = _host_bytes(must, house)
+    host = house.host_bytes(must)
     if house.share is None:
         return f"budget.memory of {show_mib(ceil_mib(must))} on a host with {show_mib(host)}"
     sold = sold_bytes(host)

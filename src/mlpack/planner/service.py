@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlpack.plan import Decided, ServicePlan, TimePlan
-from mlpack.planner import capacity, recycling, threads
+from mlpack.planner import reasons, recycling, threads
 from mlpack.planner.budget import decided_cpus
 from mlpack.planner.claims import Settled
 from mlpack.planner.decide import text
@@ -63,14 +63,14 @@ def service_plan(
         target=subject.target,
         device="cpu",
         runtimes=tuple(runtime.name for runtime in subject.runtimes),
-        replicas=capacity.decided_replicas(subject, choice),
-        workers=capacity.decided_workers(subject, choice, (settled.fitting, settled.ways), spec.objective),
+        replicas=reasons.decided_replicas(subject, choice),
+        workers=reasons.decided_workers(subject, choice, (settled.fitting, settled.ways), spec.objective),
         threads=threads.decided(subject, choice),
-        concurrency=capacity.decided_concurrency(subject, choice),
+        concurrency=reasons.decided_concurrency(subject, choice),
         enforced_by=subject.admission.enforced_by,
-        preload=capacity.decided_preload(subject, choice),
+        preload=reasons.decided_preload(subject, choice),
         fork_point=fork_point(subject, choice),
-        load_in_turn=capacity.decided_in_turn(subject, choice, settled.together_bytes),
+        load_in_turn=reasons.decided_in_turn(subject, choice, settled.together_bytes),
         recycle=recycle,
         recycle_jitter=recycling.jitter(choice, recycle),
         worker_class=None

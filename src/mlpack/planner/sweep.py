@@ -11,11 +11,12 @@ from mlpack.host import HostFacts
 from mlpack.noun import Noun
 from mlpack.plan import Plan, ServicePlan
 from mlpack.planner.budget import household
-from mlpack.planner.capacity import GOOD_ENOUGH, relative_rate, speed
+from mlpack.planner.capacity import GOOD_ENOUGH
 from mlpack.planner.machines import resized
 from mlpack.planner.placement import CONTAINER_TARGETS, target_of
 from mlpack.planner.subject import Origin
 from mlpack.planner.sweep_asked import Sweep
+from mlpack.planner.throughput import relative_rate, speed
 from mlpack.spec import Spec
 
 PlanAt = Callable[[HostFacts, Spec, Mapping[str, Origin]], Plan]

@@ -10,10 +10,10 @@ from math import ceil
 
 from mlpack.errors import SpecError
 from mlpack.plan import Decided, TimePlan
-from mlpack.planner.capacity import seconds
 from mlpack.planner.decide import real, whole
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.threads import teams
+from mlpack.planner.throughput import seconds
 from mlpack.units import show_duration
 
 REQUEST_MARGIN = {"measured": 5.0, "estimated": 3.0}
