@@ -109,7 +109,17 @@ def test_all_thread_variables_say_the_planned_number(name: RuntimeName, variable
 
 @pytest.mark.parametrize("name", ["torch", "transformers", "sklearn", "lightgbm"])
 def test_waiting_threads_sleep_where_cores_are_shared(name: RuntimeName) -> None:
-    assert RUNTIMES[name].environment(1, shared_cores=True)["OMP_WAIT_POLICY"].value == "PASSIVE"
+    assert RUNTIMES[name].environment(2, shared_cores=True)["OMP_WAIT_POLICY"].value == "PASSIVE"
+
+
+@pytest.mark.parametrize("name", ["torch", "transformers", "sklearn", "lightgbm"])
+def test_a_team_of_one_never_waits_and_is_not_told_how(name: RuntimeName) -> None:
+    assert "OMP_WAIT_POLICY" not in RUNTIMES[name].environment(1, shared_cores=True)
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "onnxruntime", "llama_cpp"])
+def test_a_runtime_without_openmp_is_not_told_how_to_wait(name: RuntimeName) -> None:
+    assert "OMP_WAIT_POLICY" not in RUNTIMES[name].environment(2, shared_cores=True)
 
 
 def test_the_tokenizer_does_not_thread() -> None:

@@ -20,13 +20,16 @@ def decided_threads(threads: int, why: str) -> Decided[str]:
 def openmp_environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:
     """OpenMP and BLAS variables for ``threads`` threads in one process.
 
-    ``shared_cores``: several processes (or several request threads, each with a team of its own) share the cores.
-    Waiting threads then sleep instead of spinning: 4 workers x 2 threads on 2 cores went from 20 to 71 layers/s, and
-    where nothing was oversubscribed it moved -14 to +9 % (measured, docs/memory.md).
+    ``shared_cores``: several teams (processes, or request threads with a team each) share the cores. Waiting threads
+    then sleep instead of spinning (docs/throughput.md has the grid). A team of one never waits, and a team that has
+    the cores to itself loses by sleeping: neither is told.
     """
     variables = {name: decided_threads(threads, why) for name, why in OPENMP_VARIABLES.items()}
-    if shared_cores:
+    if shared_cores and threads > 1:
         variables["OMP_WAIT_POLICY"] = DecidedStr(
-            value="PASSIVE", source="default", because="several processes share the cores; spinning threads starve them"
+            value="PASSIVE",
+            source="default",
+            because=f"several teams of {threads} threads share the cores: a waiting thread sleeps, where spinning it "
+            "would keep the core from a working one",
         )
     return variables
