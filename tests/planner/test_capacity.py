@@ -89,8 +89,19 @@ def test_concurrency_that_nothing_holds_is_refused() -> None:
 
 def test_preload_is_off_until_proven_and_on_after() -> None:
     assert not any(choice.preload for choice in candidates(subject(GUNICORN)))
-    proven = candidates(subject(GUNICORN, footprint(fork_proven=True)))
+    proven = candidates(subject(GUNICORN, footprint(fork_proven=True, threads=4)))
     assert {(choice.workers, choice.preload) for choice in proven} == {(1, False), (2, True), (3, True), (4, True)}
+
+
+def test_a_proof_with_one_thread_proves_nothing_for_a_team() -> None:
+    """LightGBM and torch, loaded with two threads, hung after the fork and answered with one (bench/throughput)."""
+    alone = footprint(fork_proven=True, threads=1)
+    ways = {(choice.workers, choice.threads): choice.preload for choice in candidates(subject(GUNICORN, alone))}
+    assert ways == {(1, 4): False, (2, 2): False, (3, 1): True, (4, 1): True}
+    wanted = candidates(subject({**GUNICORN, "preload": True}, alone))
+    assert {(choice.workers, choice.threads) for choice in wanted} == {(1, 1), (2, 1), (3, 1), (4, 1)}
+    with pytest.raises(SpecError, match="answered with 1 thread each, which proves nothing for 2"):
+        candidates(subject({**GUNICORN, "preload": True, "workers": 2, "threads": 2}, alone))
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,9 @@ def candidates(subject: Subject, load: Load = NO_LOAD) -> tuple[Choice, ...]:
     for replicas in _replica_range(subject, load):
         cores = subject.cores_of(Choice(1, 1, concurrency, replicas))
         for workers in [service.workers] if service.workers else _worker_range(subject, cores, concurrency):
-            threads = service.threads or most_threads(subject, cores, workers, concurrency)
-            choice = Choice(workers, threads, concurrency, replicas, _preload(subject, workers))
+            most = most_threads(subject, cores, workers, concurrency)
+            threads = service.threads or (min(most, proven_threads(subject)) if service.preload else most)
+            choice = Choice(workers, threads, concurrency, replicas, _preload(subject, workers, threads))
             if threads == 1 or fits_cores(subject, choice) or not subject.computes:
                 choices.append(choice)
     if not choices:
@@ -68,8 +69,18 @@ def pick(
     return min(good, key=lambda choice: (bytes_of(choice), -score(choice), choice.workers))
 
 
-def preload_blocked(subject: Subject) -> str | None:
-    """Why models must not be loaded before the fork; None where a real inference after fork has been proven."""
+def proven_threads(subject: Subject) -> int:
+    """The most threads per worker for which a proof of answers after a fork holds: those it was made with.
+
+    With one thread no team exists at the fork. LightGBM and torch, loaded with two, hung on every request of the
+    forked workers, with one they answered (measured, docs/throughput.md).
+    """
+    return subject.footprint.threads or 1
+
+
+def preload_blocked(subject: Subject, threads: int = 1) -> str | None:
+    """Why models must not be loaded before the fork by workers of ``threads`` threads; None where a real inference
+    after a fork has been proven with as many."""
     if subject.facts.preload_fork_point is None:
         return f"{subject.facts.name} cannot load before it forks"
     if subject.reload:
@@ -80,6 +91,9 @@ def preload_blocked(subject: Subject) -> str | None:
     if not subject.footprint.fork_proven:
         tried = subject.footprint.fork_refused
         return tried or "no inference after a fork has been proven; `mlpack estimate --measure` tries it"
+    if threads > proven_threads(subject):
+        proven = counted(proven_threads(subject), "thread")
+        return f"workers forked after the load answered with {proven} each, which proves nothing for {threads}"
     return None
 
 
@@ -114,8 +128,8 @@ def _worker_range(subject: Subject, cores_: float, concurrency: int) -> Sequence
     return range(1, max(1, cores // teams(subject, 1, concurrency)) + 1)
 
 
-def _preload(subject: Subject, workers: int) -> bool:
-    blocked, wanted = preload_blocked(subject), subject.service.preload
+def _preload(subject: Subject, workers: int, threads: int) -> bool:
+    blocked, wanted = preload_blocked(subject, threads), subject.service.preload
     if wanted and blocked:
         raise SpecError(
             f"preload is refused: {blocked}",

@@ -71,6 +71,6 @@ def decided_preload(subject: Subject, choice: Choice) -> Decided[bool]:
     """Whether models are loaded before the fork, as a decision."""
     if subject.service.preload is not None:
         return truth(value=choice.preload, source=subject.said("preload"), because="set in the spec")
-    blocked = preload_blocked(subject)
+    blocked = preload_blocked(subject, choice.threads)
     because = blocked or ("one worker shares with nobody" if choice.workers == 1 else "forked workers answered")
     return truth(value=choice.preload, source="calculated", because=because)
