@@ -24,6 +24,7 @@ class Stopping:
 
     def __init__(self, left: tuple[str, ...] = ()) -> None:
         self.left, self.stops = left, 0
+        self.secrets = {"short": "hush", "long": "hush hush", "empty": ""}
 
     def stop(self) -> tuple[str, ...]:
         """Once more."""
@@ -117,3 +118,11 @@ def test_what_is_left_fails_the_teardown(ask: Callable[..., VerifyReport]) -> No
     assert report.checks[-1].status == "failed"
     assert "container abc" in report.checks[-1].summary
     assert not report.passed
+
+
+def test_secrets_are_blotted_out_of_every_result(ask: Callable[..., VerifyReport]) -> None:
+    """Servers repeat what they were sent and log it; the longest value goes first, or its rest would stay."""
+    answer = Answer("failed", "sent hush hush", ("it said hush",), "not hush")
+    report = ask([fake("a", (), lambda: answer)])
+    first = report.checks[0]
+    assert (first.summary, first.evidence, first.hint) == ("sent ***", ("it said ***",), "not ***")

@@ -76,11 +76,11 @@ def test_no_python_says_how(fake_project: Path) -> None:
 
 
 def test_a_missing_server_is_a_failed_check(tmp_path: Path) -> None:
-    lock = lock_of(service=hand.service_plan(server="celery"))  # not among the packages of the tests
+    lock = lock_of(service=hand.service_plan(server="uvicorn"))  # not among the packages of the tests
     report = verify(tmp_path, lock, launcher="process", python=PYTHON, host=hand.host())
     result = check(report, "builds")
     assert result.status == "failed"
-    assert "cannot import celery" in result.summary
+    assert "cannot import uvicorn" in result.summary
     assert "requirements" in (result.hint or "")
 
 

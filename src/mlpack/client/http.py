@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlpack.client.message import Message
+from mlpack.client.trust import Trust, mounts
 
 if TYPE_CHECKING:
     import httpx
@@ -27,6 +29,8 @@ class Answer:
     status: int | None = None
     body: bytes = b""
     broken: str | None = None
+    location: str | None = None
+    """Where a redirect points."""
 
     @cached_property
     def _parsed(self) -> tuple[Any, tuple[str, ...]]:
@@ -47,12 +51,23 @@ class Answer:
         return self._parsed[1]
 
 
-def open_client(*, connections: int = 1, verify: bool = True) -> httpx.Client:
-    """A client for ``connections`` requests at once. It ignores proxy variables: deployments are asked directly."""
+def open_client(*, connections: int = 1, trusted: Mapping[str, Trust] | None = None) -> httpx.Client:
+    """A client for ``connections`` requests at once. It ignores proxy variables: deployments are asked directly.
+
+    ``trusted``: base URL -> whose certificate is taken there. Nothing else is asked by TLS, so no authority of this
+    machine is read (that takes longer than most answers).
+    """
     import httpx
 
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.Client(trust_env=False, follow_redirects=False, limits=limits, verify=verify)
+    own = mounts(trusted or {}, limits)
+    return httpx.Client(
+        trust_env=False,
+        follow_redirects=False,
+        limits=limits,
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        mounts=own,
+    )
 
 
 def send(
@@ -89,7 +104,7 @@ def send(
                     return broken(f"answer too large: over {MAX_BODY_BYTES // 1024**2} MiB")
                 if clock() - start > timeout_s:
                     return broken(f"timed out: no whole answer within {timeout_s:g} s")
-            return Answer(clock() - start, answer.status_code, b"".join(parts))
+            return Answer(clock() - start, answer.status_code, b"".join(parts), location=answer.headers.get("Location"))
         finally:
             answer.close()
     except httpx.TimeoutException:

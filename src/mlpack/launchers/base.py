@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from mlpack.client.trust import Trust
 from mlpack.launchers.owner import Owner
 from mlpack.plan import Plan
 
@@ -65,7 +66,22 @@ class Instance(Protocol):
 
     @property
     def url(self) -> str | None:
-        """``http://127.0.0.1:49153``, or None where it has no port to answer on."""
+        """``http://127.0.0.1:49153`` (https where it has a domain), or None where it has no port to answer on."""
+
+    @property
+    def plain_url(self) -> str | None:
+        """Where it answers by plain HTTP only to send everybody to HTTPS; None where it does not."""
+
+    @property
+    def started_s(self) -> float:
+        """When it was seen to start, by time.monotonic()."""
+
+    @property
+    def healthy_after_s(self) -> float | None:
+        """Seconds from its start until its keeper first called it healthy; None: not seen (yet), or nobody checks."""
+
+    def trust(self) -> Trust | None:
+        """Whose certificate ``url`` shows, where that is https; None while there is none (yet). Raises VerifyError."""
 
     @property
     def container(self) -> str | None:
@@ -80,6 +96,10 @@ class Instance(Protocol):
 
     def logs(self, lines: int = LOG_LINES) -> tuple[str, ...]:
         """The last ``lines`` lines it wrote."""
+
+
+Seen = Callable[[Instance], None]
+"""Is told that an instance runs."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +124,16 @@ class Launched(Protocol):
     def not_limited(self) -> tuple[str, ...]:
         """What could not be limited here, each with the reason; complete once started."""
 
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Name -> value of the deployment's secrets, once built. Never to be shown."""
+
     def build(self) -> Built:
         """Make what the services run from. Raises BuildFailed, TransientError."""
 
-    def start(self) -> tuple[Instance, ...]:
-        """Start every service, not waiting for health. Raises VerifyError, TransientError."""
+    def start(self, seen: Seen) -> tuple[Instance, ...]:
+        """Start every service, waiting for health only where others depend on it; ``seen`` is told each instance as
+        soon as it runs, maybe from another thread. Raises VerifyError, TransientError."""
 
     def stop(self) -> tuple[str, ...]:
         """Remove everything this run made and say what is left (nothing, that is). Safe at any moment, and twice."""

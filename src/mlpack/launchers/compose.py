@@ -12,14 +12,17 @@ from typing import Any
 
 from mlpack.errors import MlpackError, VerifyError
 from mlpack.launchers import engine
-from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say
+from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say, Seen, State
 from mlpack.launchers.build_log import error_of, worth_showing
+from mlpack.launchers.certificates import local_caddyfiles
 from mlpack.launchers.container import Container
+from mlpack.launchers.events import Event, Following
 from mlpack.launchers.image_files import image_folders, image_ids, remove_replaced
 from mlpack.launchers.leftovers import OWNER_FILE, sweep_engine, sweep_folders
 from mlpack.launchers.override import override_file
 from mlpack.launchers.owner import Owner
 from mlpack.launchers.pip_settings import BuildNetwork
+from mlpack.launchers.secret_values import make_secrets, read_secrets
 from mlpack.launchers.start_error import start_error
 from mlpack.launchers.this_machine import host_network
 from mlpack.process import Completed, stream
@@ -33,6 +36,7 @@ START_S = 600.0
 """Creating and starting, a pull of ready-made images and the wait for upstream services included."""
 MOST_STOP_S = 10
 """Nobody waits for an answer any more when verify takes a service down; the plan's own grace may be minutes."""
+LOCAL_BECAUSE = "nobody outside can reach a trial, and public authorities count attempts"
 REMOVE_TRIES = 3
 """A container that was being made while it was interrupted may appear a moment after a first look."""
 
@@ -68,6 +72,10 @@ class Composed:
         self._deployment, self._say = deployment, say
         self._scratch: Path | None = None
         self._files: tuple[Path, ...] = ()
+        self._secrets: dict[str, str] = {}
+        self._known: dict[str, Container] = {}
+        self._told: set[str] = set()
+        self._started_at: dict[str, float] = {}
         self.not_limited: tuple[str, ...] = ()
 
     def build(self) -> Built:
@@ -89,12 +97,45 @@ class Composed:
         kept = (f"images kept as a build cache: {', '.join(images)}",) if images else ()
         return Built(kept, folders, reason)
 
-    def start(self) -> tuple[Instance, ...]:
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Values of the deployment's secrets; empty until built."""
+        return self._secrets
+
+    def start(self, seen: Seen) -> tuple[Instance, ...]:
         """`compose up --detach`. Raises TransientError (pull, port) and VerifyError (a container cannot start)."""
-        done = self._compose(("--progress", "plain", "up", "--detach", "--no-build"), timeout_s=START_S)
+        environ = self._deployment.environ
+        with Following(environ, self._deployment.owner.label, lambda event: self._happened(event, seen)):
+            done = self._compose(("--progress", "plain", "up", "--detach", "--no-build"), timeout_s=START_S)
+        found = self._containers()
+        for container in found:
+            self._tell(container, seen)
         if done.code != 0:
             raise self._start_error(done.stdout)
-        return self._containers()
+        return tuple(container for container in found if container.service in self._deployment.plan.services)
+
+    def _happened(self, event: Event, seen: Seen) -> None:
+        """Note when a container started and became healthy; tell of planned ones as soon as they run."""
+        if event.what == "started":
+            self._started_at[event.container] = event.at_s
+            with suppress(MlpackError):  # it has ended already: `up` or the first check says so
+                self._tell(self._container(event.container), seen)
+        elif event.container in self._known and event.container in self._started_at:
+            container = self._known[event.container]
+            if container.healthy_after_s is None:
+                container.healthy_after_s = event.at_s - self._started_at[event.container]
+
+    def _tell(self, container: Container, seen: Seen) -> None:
+        if container.container not in self._told and container.service in self._deployment.plan.services:
+            self._told.add(container.container)
+            seen(container)
+
+    def _container(self, ident: str) -> Container:
+        """The one object for a container: what was noted of its start stays with it. Raises VerifyError: gone."""
+        if ident not in self._known:
+            deployment = self._deployment
+            self._known[ident] = Container(ident, deployment.environ, deployment.plan, deployment.folder)
+        return self._known[ident]
 
     def stop(self) -> tuple[str, ...]:
         """Everything down, by the project and then by label; what is left, if anything, in words."""
@@ -129,7 +170,9 @@ class Composed:
 
     def _prepare(self) -> dict[str, Any]:
         """Write the override file; the merged configuration."""
-        folder, owner = self._deployment.folder, self._deployment.owner
+        folder, owner, plan = self._deployment.folder, self._deployment.owner, self._deployment.plan
+        make_secrets(plan, folder, self._deployment.environ, self._say)
+        self._secrets = read_secrets(plan, folder)
         rendered = [folder / COMPOSE_FILE]
         if (folder / USER_FILE).is_file():
             rendered.append(folder / USER_FILE)
@@ -144,7 +187,10 @@ class Composed:
         for line in network.said:
             self._say(line)
         above = self._scratch / "compose.verify.yaml"
-        above.write_text(override_file(self._deployment, below, network), encoding="utf-8")
+        local = local_caddyfiles(plan, self._deployment.root, self._scratch)
+        for name in local:
+            self._say(f"{name}: certificates of its own authority instead of a public one: {LOCAL_BECAUSE}")
+        above.write_text(override_file(self._deployment, below, network, local), encoding="utf-8")
         self._files = (*rendered, above)
         return self._config()
 
@@ -158,16 +204,14 @@ class Composed:
         value: dict[str, Any] = json.loads(done.stdout[start:])
         return value
 
-    def _containers(self) -> tuple[Instance, ...]:
-        environ = self._deployment.environ
-        listed = engine.labelled(environ, label=self._deployment.owner.label)
-        found = [Container(thing.ident, environ) for thing in listed if thing.kind == "container"]
-        planned = [one for one in found if one.service in self._deployment.plan.services]  # not one-shot helpers
-        return tuple(sorted(planned, key=lambda container: container.name))
+    def _containers(self) -> tuple[Container, ...]:
+        """Every container of this run, one-shot helpers too, by name."""
+        listed = engine.labelled(self._deployment.environ, label=self._deployment.owner.label)
+        found = [self._container(thing.ident) for thing in listed if thing.kind == "container"]
+        return tuple(sorted(found, key=lambda container: container.name))
 
     def _start_error(self, output: str) -> MlpackError:
-        exited = [instance for instance in self._containers() if not instance.state().running]
-        logs = {instance.name: instance.logs(15) for instance in exited}
+        logs = {one.name: one.logs(15) for one in self._containers() if _is_wrong(one.state())}
         return start_error(output, logs)
 
     def _compose(self, words: Sequence[str], *, timeout_s: float) -> Completed:
@@ -181,6 +225,11 @@ class Composed:
     def _argv(self, words: Sequence[str]) -> tuple[str, ...]:
         files = [word for file in self._files for word in ("--file", str(file))]
         return ("docker", "compose", "--project-name", self._deployment.owner.project, *files, *words)
+
+
+def _is_wrong(state: State) -> bool:
+    """It ended with an error, or is not healthy: its log may say why the others could not start."""
+    return state.health == "unhealthy" or (not state.running and state.exit_code != 0)
 
 
 def written_folders(config: Mapping[str, Any]) -> tuple[str, ...]:

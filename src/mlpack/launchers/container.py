@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlpack.client.trust import Trust
 from mlpack.errors import VerifyError
 from mlpack.launchers import engine
 from mlpack.launchers.base import LOG_LINES, State
+from mlpack.launchers.certificates import certificate, domain_of
+from mlpack.plan import Plan
+from mlpack.servers.proxy import PLAIN_PORT, TLS_PORT, site
 
 GONE = State(status="removed", running=False)
 
@@ -16,8 +21,16 @@ GONE = State(status="removed", running=False)
 class Container:
     """An Instance; ``ident`` is the full id. Raises VerifyError when the container is gone already."""
 
-    def __init__(self, ident: str, environ: Mapping[str, str], proc: Path = Path("/proc")) -> None:
-        self._environ, self._proc = environ, proc
+    def __init__(
+        self,
+        ident: str,
+        environ: Mapping[str, str],
+        plan: Plan,
+        folder: Path,
+        *,
+        proc: Path = Path("/proc"),
+    ) -> None:
+        self._environ, self._plan, self._folder, self._proc = environ, plan, folder, proc
         found = engine.inspect(ident, environ)
         if found is None:
             raise VerifyError(f"container {ident[:12]} is gone", hint="something else removed it: run it again")
@@ -25,7 +38,26 @@ class Container:
         labels = found["Config"]["Labels"]
         self.service: str = labels["com.docker.compose.service"]
         self.name = f"{self.service}-{labels['com.docker.compose.container-number']}"
-        self.url = published_url(found)
+        self.started_s = time.monotonic()
+        self.healthy_after_s: float | None = None
+        service = plan.services.get(self.service)
+        scheme = "https" if domain_of(plan, self.service) else "http"
+        self.url = published_url(found, service.port if service else None, scheme)
+        redirects = scheme == "https" and site(plan, self.service).redirects
+        self.plain_url = published_url(found, PLAIN_PORT, "http") if redirects else None
+
+    def trust(self) -> Trust | None:
+        """A proxy's own certificate, or that of the authority inside its container."""
+        name = domain_of(self._plan, self.service)
+        pem = None if name is None else certificate(self._plan, self.service, self._folder, self._ask)
+        if name is None or pem is None:
+            return None
+        return Trust(name, pem, self._plan.services[self.service].publish or TLS_PORT)
+
+    def _ask(self, words: Sequence[str]) -> str | None:
+        """What a program in the container says; None when it fails."""
+        done = engine.docker(("exec", self.container, *words), self._environ)
+        return done.stdout if done.code == 0 else None
 
     @property
     def root_pid(self) -> int | None:
@@ -45,11 +77,13 @@ class Container:
         return tuple((answer.stdout + answer.stderr).splitlines()[-lines:])
 
 
-def published_url(container: Mapping[str, Any]) -> str | None:
-    """The address on this machine of the container's only (or lowest) published port."""
+def published_url(container: Mapping[str, Any], port: int | None, scheme: str = "http") -> str | None:
+    """The address on this machine of the container's ``port``; of its lowest where that is not published."""
     ports: dict[str, list[dict[str, str]] | None] = container["NetworkSettings"]["Ports"] or {}
     bound = {int(key.partition("/")[0]): rows[0]["HostPort"] for key, rows in ports.items() if rows}
-    return f"http://127.0.0.1:{bound[min(bound)]}" if bound else None
+    if not bound:
+        return None
+    return f"{scheme}://127.0.0.1:{bound[port if port in bound else min(bound)]}"
 
 
 def is_here(proc: Path, pid: int, ident: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack.errors import MlpackError, TransientError
+from mlpack.errors import MlpackError, TransientError, VerifyError
 from mlpack.launchers.base import State
 from mlpack.launchers.owner import LABEL
 from mlpack.process import Completed, run
@@ -21,6 +21,13 @@ KINDS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("volume", ("volume", "ls"), ("volume", "rm", "--force")),
 )
 """What a run can leave behind: how to list it and how to remove it, in the order in which removal works."""
+
+
+NOT_ALLOWED = "this user may not talk to the container engine (permission denied on its socket)"
+NOT_ALLOWED_HINT = (
+    "add the user to the group `docker` (`sudo usermod -aG docker $USER`, then log in again; members are as good as "
+    "root), or use `--launcher process`: no containers are needed"
+)
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,21 @@ def docker(words: Sequence[str], environ: Mapping[str, str], *, timeout_s: float
     return run(("docker", *words), env=environ, timeout_s=timeout_s, check=False)
 
 
+class NotAllowed(VerifyError):
+    """An engine is there, but this user may not talk to it: no retry will change that."""
+
+
 def missing(environ: Mapping[str, str]) -> str | None:
-    """Why there is no engine with Compose to use; None when there is."""
+    """Why there is no engine with Compose to use; None when there is. Raises NotAllowed."""
     try:
         answer = docker(("version", "--format", "{{.Server.Version}}"), environ)
+        if answer.code != 0 and "permission denied" in answer.stderr.lower():
+            raise NotAllowed(NOT_ALLOWED, hint=NOT_ALLOWED_HINT)
         if answer.code != 0:
             return "no container engine answers: " + last_line(answer.stderr)
         plugin = docker(("compose", "version", "--short"), environ)
+    except NotAllowed:
+        raise
     except MlpackError as error:
         return f"no container engine: {error.what}"
     if plugin.code != 0:
@@ -53,7 +68,7 @@ def missing(environ: Mapping[str, str]) -> str | None:
 
 
 def require(environ: Mapping[str, str]) -> None:
-    """Raise TransientError where no engine answers."""
+    """Raise TransientError where no engine answers, NotAllowed where this user may not ask it."""
     reason = missing(environ)
     if reason is not None:
         raise TransientError(

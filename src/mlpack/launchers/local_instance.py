@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlpack.errors import MlpackError
@@ -22,7 +23,13 @@ class LocalInstance:
     child: subprocess.Popen[str]
     log: Path
     container: str | None = None
+    plain_url: str | None = None
+    healthy_after_s: float | None = None
+    started_s: float = field(default_factory=time.monotonic)
     _group: CgroupDirs | None = None
+
+    def trust(self) -> None:
+        """Local processes answer by plain HTTP: what needs a certificate is left out."""
 
     @property
     def root_pid(self) -> int | None:

@@ -6,6 +6,7 @@ Nothing that bounds or shapes a service is touched: limits, user, mounts, health
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,6 +14,7 @@ import yaml
 from mlpack.launchers.base import Deployment
 from mlpack.launchers.owner import LABEL
 from mlpack.launchers.pip_settings import BuildNetwork
+from mlpack.servers.caddy import CONFIG_FILE as CADDY_CONFIG
 
 VERIFY_TAG = "mlpack-verify"
 """Images that verify builds are kept under this tag, as a cache; the user's own tag is never moved."""
@@ -37,8 +39,14 @@ _Dumper.add_representer(_Replaced, lambda dumper, value: dumper.represent_sequen
 _Dumper.add_representer(_Removed, lambda dumper, _: dumper.represent_scalar("!reset", "null"))
 
 
-def override_file(deployment: Deployment, config: Mapping[str, Any], network: BuildNetwork) -> str:
-    """The YAML text. ``config``: what `docker compose config --format json` says of the files below."""
+def override_file(
+    deployment: Deployment,
+    config: Mapping[str, Any],
+    network: BuildNetwork,
+    settings: Mapping[str, Path] | None = None,
+) -> str:
+    """The YAML text. ``config``: what `docker compose config --format json` says of the files below. ``settings``:
+    service -> a file to mount in place of its rendered Caddyfile."""
     owner = deployment.owner
     labels = {LABEL: owner.label}
     built = {service["image"] for service in config["services"].values() if "build" in service and "image" in service}
@@ -46,6 +54,10 @@ def override_file(deployment: Deployment, config: Mapping[str, Any], network: Bu
         name: {"labels": labels, **_service(service, built, network, _extra_port(deployment, name))}
         for name, service in config["services"].items()
     }
+    for name, path in (settings or {}).items():
+        # compose merges mounts by their target
+        bind = {"type": "bind", "source": _literal(str(path)), "target": CADDY_CONFIG, "read_only": True}
+        services[name]["volumes"] = [bind]
     value: dict[str, Any] = {"services": services}
     for kind in ("networks", "volumes"):
         own = {

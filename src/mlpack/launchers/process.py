@@ -13,13 +13,15 @@ from pathlib import Path
 
 from mlpack import process as runner
 from mlpack.launchers import local_limit
-from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say
+from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say, Seen
 from mlpack.launchers.leftovers import OWNER_FILE, note_groups, sweep_folders, sweep_processes
 from mlpack.launchers.local_instance import LocalInstance
 from mlpack.launchers.local_python import command, find_python, package_folders, require_module, service_environ
 from mlpack.launchers.owner import VARIABLE, Owner
 from mlpack.launchers.relocate import left_out, local_argv, relocated
+from mlpack.launchers.secret_values import make_secrets, read_secrets
 from mlpack.plan import Plan
+from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import environment
 
 NAME: LauncherName = "process"
@@ -56,6 +58,7 @@ class Local:
         self._deployment, self._say = deployment, say
         self._python = find_python(deployment.root, deployment.plan.spec, deployment.python)
         self._scratch: Path | None = None
+        self._secrets: dict[str, str] = {}
         self._children: list[subprocess.Popen[str]] = []
         self._limits: list[local_limit.Limit] = []
         self._not_limited: list[str] = list(ALWAYS_DIFFERENT)
@@ -66,13 +69,21 @@ class Local:
         return tuple(self._not_limited)
 
     def build(self) -> Built:
-        """Nothing is built; the Python is asked for the server's package. Raises VerifyError."""
+        """Nothing is built; secrets are made, the Python is asked for the server's package. Raises VerifyError."""
+        deployment = self._deployment
+        make_secrets(deployment.plan, deployment.folder, deployment.environ, self._say)
+        self._secrets = read_secrets(deployment.plan, deployment.folder)
         for name, service in self._deployment.plan.services.items():
             if name not in left_out(self._deployment.plan):
                 require_module(service.server, self._python, self._environ({}), self._deployment.root)
         return Built((f"no image is built: {self._python} runs the services",), package_folders(self._python))
 
-    def start(self) -> tuple[Instance, ...]:
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Values of the deployment's secrets; empty until built."""
+        return self._secrets
+
+    def start(self, seen: Seen) -> tuple[Instance, ...]:
         """Start every service that can run here. Raises VerifyError when a program is missing."""
         owner = self._deployment.owner
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{owner.project}-"))
@@ -88,6 +99,7 @@ class Local:
                 ports = first if replica == 0 else {**first, name: free_port()}
                 plan = relocated(self._deployment.plan, str(self._deployment.root), ports)
                 started.append(self._start_one(plan, name, replica + 1, port if replica == 0 else ports[name]))
+                seen(started[-1])
         return tuple(started)
 
     def stop(self) -> tuple[str, ...]:
@@ -109,7 +121,7 @@ class Local:
         self._limits.append(limit)
         note_groups(self._scratch, limit.folders)
         self._not_limited += [line.replace(group, f"{name}-{replica}") for line in limit.not_limited]
-        environ = self._environ(environment(plan, name))
+        environ = self._environ(environment(plan, name) | self._held(plan, name))
         argv = command(local_argv(plan, name), self._python, environ)
         joins = [str(folder / "cgroup.procs") for folder in limit.folders]
         log = self._scratch / f"{name}-{replica}.log"
@@ -125,6 +137,11 @@ class Local:
         return LocalInstance(
             service=name, name=f"{name}-{replica}", url=f"http://127.0.0.1:{port}", child=child, log=log
         )
+
+    def _held(self, plan: Plan, name: str) -> dict[str, str]:
+        """Variables with a secret inside, as far as it has a value."""
+        held = held_variables(plan, name).items()
+        return {k: one.before + self._secrets[one.secret] + one.after for k, one in held if one.secret in self._secrets}
 
     def _environ(self, own: Mapping[str, str]) -> dict[str, str]:
         marked = {VARIABLE: self._deployment.owner.label, **own}

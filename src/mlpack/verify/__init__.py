@@ -10,6 +10,7 @@ from mlpack.errors import MlpackError, TransientError, UsageError
 from mlpack.host import HostFacts
 from mlpack.launchers import LAUNCHERS
 from mlpack.launchers.base import Deployment, Launcher, LauncherName, Say
+from mlpack.launchers.engine import NotAllowed
 from mlpack.launchers.owner import current_owner
 from mlpack.lock import Lock
 from mlpack.plan import Plan
@@ -83,6 +84,8 @@ def _choose(wanted: str | None, environ: Mapping[str, str], say: Say) -> Launche
     for launcher in LAUNCHERS.values():
         try:
             reason = launcher.missing(environ)
+        except NotAllowed:
+            raise  # containers are what was rendered; local processes only on request
         except MlpackError as error:
             reason = error.what
         if reason is None:

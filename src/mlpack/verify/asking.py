@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from mlpack.client.files import Files
 from mlpack.client.http import open_client
 from mlpack.client.load import Outcome, load
 from mlpack.client.steps import Connection, run_request
+from mlpack.client.trust import Trust
 from mlpack.client.wait import not_healthy
 from mlpack.report import LoadResult
 from mlpack.spec import Request
@@ -44,20 +45,29 @@ class Asker:
         *,
         timeout_s: float,
         secrets: Mapping[str, str],
+        trusted: dict[str, Trust] | None = None,
     ) -> None:
         self.requests, self.bases = requests, bases
         self._files, self._environ, self._timeout_s, self._secrets = Files(root), environ, timeout_s, secrets
+        self.trusted = {} if trusted is None else trusted
+        """Base URL -> whose certificate is taken there; filled while services get theirs."""
 
-    def at(self, service: str, url: str) -> Asker:
-        """The same, with ``service`` asked at ``url``: one replica among several."""
-        bases = {**self.bases, service: url}
+    def at(self, services: Iterable[str], url: str) -> Asker:
+        """The same, with each of ``services`` asked at ``url``: a replica among several, past what stands before it."""
+        bases = {**self.bases, **dict.fromkeys(services, url)}
         return Asker(
-            self.requests, bases, self._files.root, self._environ, timeout_s=self._timeout_s, secrets=self._secrets
+            self.requests,
+            bases,
+            self._files.root,
+            self._environ,
+            timeout_s=self._timeout_s,
+            secrets=self._secrets,
+            trusted=self.trusted,
         )
 
     def ask(self, name: str) -> Asked:
         """One request."""
-        with open_client(verify=False) as client:
+        with open_client(trusted=self.trusted) as client:
             client.headers["Connection"] = "close"
             connection = Connection(
                 client, self.bases, self._files, self._timeout_s, secrets=self._secrets, environ=self._environ
@@ -98,7 +108,7 @@ class Asker:
 
     def not_healthy(self, base: str, path: str, timeout_s: float) -> str | None:
         """Why the health route does not answer 200 now; None when it does."""
-        with open_client(verify=False) as client:
+        with open_client(trusted=self.trusted) as client:
             client.headers["Connection"] = "close"
             return not_healthy(client, base, path, timeout_s)
 

@@ -61,12 +61,12 @@ def _ask(run: Run, check: Check, before: list[CheckResult], skip: Collection[str
     result = CheckResult(
         name=check.NAME,
         status=answer.status,
-        summary=answer.summary,
-        evidence=answer.evidence,
-        hint=answer.hint,
+        summary=run.hidden(answer.summary),
+        evidence=tuple(map(run.hidden, answer.evidence)),
+        hint=answer.hint and run.hidden(answer.hint),
         duration_s=round(time.monotonic() - start_s, 3),
     )
-    run.say(f"{check.NAME}: {answer.status}: {answer.summary}")
+    run.say(f"{check.NAME}: {result.status}: {result.summary}")
     return result
 
 

@@ -34,11 +34,8 @@ class Run:
     launched: Launched
     environ: Mapping[str, str]
     say: Say
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     built: Built = field(default_factory=Built)
     instances: tuple[Instance, ...] = ()
-    started_s: float = 0.0
-    """When the services were started, by time.monotonic()."""
     started: Mark | None = None
     """How busy the machine had been until then."""
     asker: Asker | None = None
@@ -50,6 +47,17 @@ class Run:
     measurements: tuple[ServiceMeasurement, ...] = ()
 
     @property
+    def secrets(self) -> Mapping[str, str]:
+        """Name -> value; known once built. ``hidden`` keeps them out of every report."""
+        return self.launched.secrets
+
+    def hidden(self, text: str) -> str:
+        """``text`` with the values of secrets blotted out: servers repeat what they were sent, and log it."""
+        for value in sorted(filter(None, self.secrets.values()), key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text
+
+    @property
     def plan(self) -> Plan:
         """The lock's plan."""
         return self.lock.plan
@@ -58,9 +66,27 @@ class Run:
         """The plan of the service that ``instance`` runs."""
         return self.plan.services[instance.service]
 
-    def watch(self, instance: Instance) -> Watch:
-        """The watch over ``instance``."""
-        return next(watch for watch in self.watches if watch.instance is instance)
+    def watch(self, instance: Instance) -> Watch | None:
+        """The watch over ``instance``; None where it ended before anybody could look."""
+        return next((watch for watch in self.watches if watch.instance is instance), None)
+
+    def oom_kills(self, instance: Instance) -> int:
+        """Processes of ``instance`` killed for memory so far."""
+        watch = self.watch(instance)
+        return int(instance.state().oom_killed) if watch is None else watch.oom_kills()
+
+    def proxies_of(self, service: str) -> tuple[str, ...]:
+        """Services that stand before ``service``: what passes requests on to it, directly or through others."""
+        found = [service]
+        for at in found:
+            found += [name for name, one in self.plan.spec.services.items() if one.to == at and name not in found]
+        return tuple(found[1:])
+
+    def asking_at(self, instance: Instance) -> Asker:
+        """The asker that asks this very replica, past proxies; where it has no port of its own, whoever answers."""
+        if instance.url is None:
+            return self.asking()
+        return self.asking().at((instance.service, *self.proxies_of(instance.service)), instance.url)
 
     def services_of(self, request: str) -> frozenset[str]:
         """Services that the steps of ``request`` speak to, and what stands behind those that are proxies."""

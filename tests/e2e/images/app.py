@@ -1,5 +1,8 @@
 #!/usr/local/bin/python -S
-"""An app that answers by its container's name, says what it was asked, and asks its queue with the password it has."""
+"""An app that answers by its container's name, says what it was asked, and asks its queue with the password it has.
+
+With KEY set, all but /health wants it as X-API-Key. Called as `celery` it is a parent with children that do nothing.
+"""
 
 import json
 import os
@@ -28,6 +31,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(size)
+        key = os.environ.get("KEY")
+        if key is not None and self.path != "/health" and self.headers.get("X-API-Key") != key:
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         said = {"host": socket.gethostname(), "headers": dict(self.headers), "body": len(body)}
         text = json.dumps(said).encode()
         self.send_response(200)
@@ -42,6 +51,12 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+if sys.argv[0].endswith("/celery"):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    for _ in range(int(sys.argv[sys.argv.index("--concurrency") + 1])):
+        if os.fork() == 0:
+            break
+    signal.pause()
 if "--ping" in sys.argv:
     sys.stdout.write(f"{ping()}\n")
     sys.exit()

@@ -37,7 +37,7 @@ def check(run: Run) -> Answer:
             continue
         eyes = eyes_for(instance, run.environ)
         if eyes is None:
-            cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
+            cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
             return Answer("failed", cause.words or f"{instance.name} is gone", cause.evidence, cause.hint)
         outcome = _prove(run, instance, eyes, names[0])
         if isinstance(outcome, Answer):
@@ -50,7 +50,7 @@ def _prove(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, name: s
     service = run.service(instance)
     planned, workers = service.workers.value, _Workers(run, instance, eyes)
     bound_s = max(LEAST_S, min(MOST_S, 4 * planned * service.times.request_s.value))
-    asker = run.asking() if instance.url is None else run.asking().at(instance.service, instance.url)
+    asker = run.asking_at(instance)
     start_s = time.monotonic()
     requests = singles = bursts = 0
     while not workers.all_proven(planned):
@@ -123,7 +123,7 @@ def _unproven(run: Run, instance: Instance, workers: _Workers, requests: int, el
     planned = run.service(instance).workers.value
     living = workers.living().keys()
     silent = sorted(living - workers.proven)
-    cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
+    cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
     counts = f"{len(living & workers.proven)} of {planned} workers answered within {show_duration(elapsed_s)}"
     if len(living) < planned:
         words = f"{instance.name}: only {len(living)} of {planned} workers live; {counts}"
@@ -137,7 +137,7 @@ def _unproven(run: Run, instance: Instance, workers: _Workers, requests: int, el
 
 
 def _wrong(run: Run, instance: Instance, workers: _Workers, wrong: Asked) -> Answer:
-    cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
+    cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
     who = f" (worker {workers.last})" if workers.last is not None else ""
     words = f"{instance.name}: an answer went wrong{who}: {wrong.kind}"
     if cause.words:

@@ -67,7 +67,7 @@ def _judge(run: Run, wrong: tuple[str, ...]) -> Answer:
         kinds = tuple(f"{count} x {kind}" for kind, count in load.error_kinds.items())
         evidence, words, hint = [*kinds, *wrong, numbers], f"{load.errors} of {load.requests} requests failed", None
         for instance in run.instances:
-            cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
+            cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
             if cause.words:
                 words += f"; {cause.words}"
                 evidence += cause.evidence

@@ -54,6 +54,8 @@ def band(service: ServicePlan) -> tuple[int, int, str]:
     if service.footprint_source == "measured":
         low, high = MEASURED_BAND
         return round(low * predicted), round(high * predicted), f"{low:g}-{high:g} of the measured prediction"
+    if service.footprint_source == "default":
+        return 0, round(ESTIMATE_OVER * predicted), f"at most {ESTIMATE_OVER:g} of what such a program is given"
     words = f"from the surely needed {show_mib(service.memory.lower_bytes)} to {ESTIMATE_OVER:g} of the estimate"
     return service.memory.lower_bytes, round(ESTIMATE_OVER * predicted), words
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlpack.launchers.base import Instance
+from mlpack.servers import SERVERS
 from mlpack.units import show_mib
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import ContainerEyes, HostEyes, eyes_for
@@ -10,6 +11,8 @@ from mlpack.verify.workers import worker_pids
 
 NAME = "planned"
 NEEDS = ("ready",)
+COUNTED = frozenset({"app", "worker", "proxy"})
+"""Roles whose plan says how many workers there are; queues, databases and Ray's head start helpers of their own."""
 
 
 def check(run: Run) -> Answer:
@@ -37,6 +40,8 @@ def _compare_workers(
     run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, evidence: list[str], wrong: list[str]
 ) -> None:
     service = run.service(instance)
+    if SERVERS[service.server].FACTS.role not in COUNTED:
+        return  # its processes are its own affair
     processes = eyes.processes()
     pids = worker_pids(service.server, service.workers.value, processes, eyes.root)
     planned = service.workers.value
@@ -56,9 +61,10 @@ def _compare_workers(
 
 def _compare_limit(run: Run, instance: Instance, evidence: list[str], wrong: list[str]) -> bool:
     """Compare the limit in force with the planned one; False where it cannot be read."""
-    counters = run.watch(instance).counters()
+    watch = run.watch(instance)
+    counters = watch.counters() if watch is not None else None
     planned = run.service(instance).memory.limit_bytes.value
-    if counters is None or not run.watch(instance).own_group:
+    if watch is None or counters is None or not watch.own_group:
         return not run.limited(instance)  # the report says what was not limited at all
     if counters.limit_bytes == planned:
         evidence.append(f"{instance.name}: memory limit {show_mib(planned)}")

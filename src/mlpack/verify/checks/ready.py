@@ -9,6 +9,7 @@ from mlpack.units import show_duration
 from mlpack.verify.asking import largest
 from mlpack.verify.busy import busy_words
 from mlpack.verify.cause import likely_cause
+from mlpack.verify.proxies import proxy_ready
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import eyes_for
 
@@ -28,6 +29,7 @@ def check(run: Run) -> Answer:
     """Wait for each service's health, then ask the first inference at once."""
     evidence: list[str] = []
     late: list[str] = []
+    later: list[Instance] = []
     for instance in run.instances:
         health = run.service(instance).health
         if health is None:
@@ -40,8 +42,18 @@ def check(run: Run) -> Answer:
         evidence.append(f"{instance.name}: healthy after {show_duration(waited)} (start period {period_s:g} s)")
         if waited > period_s:
             late.append(f"{instance.name} took {show_duration(waited)}, the start period is {period_s:g} s")
-        wrong = _first_inference(run, instance)
-        if wrong is not None:
+        if not _by_itself(run, instance):
+            later.append(instance)
+        elif (wrong := _first_inference(run, instance)) is not None:
+            return wrong
+    for instance in run.instances:
+        if run.service(instance).health is None and instance.url is not None:
+            found = proxy_ready(run, instance)
+            if isinstance(found, Answer):
+                return found
+            evidence += found
+    for instance in later:
+        if (wrong := _first_inference(run, instance)) is not None:
             return wrong
     if late:
         hint = "measure the load time (`mlpack estimate --measure`): an orchestrator would call it unhealthy"
@@ -61,12 +73,13 @@ def _wait(run: Run, instance: Instance, deadline_s: float) -> float | Answer:
     last, said_s, looked_s = "", 0.0, 0.0
     while True:
         reason = _not_ready(run, instance)
-        elapsed_s = time.monotonic() - run.started_s
+        elapsed_s = time.monotonic() - instance.started_s
         if reason is None:
-            return elapsed_s
+            # `compose up` may have waited for others meanwhile: its keeper saw it earlier
+            return min(elapsed_s, instance.healthy_after_s or elapsed_s)
         if elapsed_s - looked_s > LOOK_EVERY_S or elapsed_s > deadline_s:
             looked_s = elapsed_s
-            state, kills = instance.state(), sum(w.oom_kills() for w in run.watches if w.instance is instance)
+            state, kills = instance.state(), run.oom_kills(instance)
             cause = likely_cause(instance.name, state, kills, instance.logs())
             if not state.running or kills:
                 return Answer("failed", cause.words, (*cause.evidence, f"health said last: {reason}"), cause.hint)
@@ -103,16 +116,22 @@ def _busy(run: Run) -> str | None:
     return busy_words(run.started, services_s)
 
 
+def _by_itself(run: Run, instance: Instance) -> bool:
+    """Its requests need none of the deployment's other services but the proxies before it, which can be passed by."""
+    names = [n for n in largest(run.plan.spec.requests) if instance.service in run.services_of(n)]
+    others = {service for name in names[:1] for service in run.services_of(name)} - {instance.service}
+    return instance.url is not None and others <= set(run.proxies_of(instance.service))
+
+
 def _first_inference(run: Run, instance: Instance) -> Answer | None:
     """The request sent right after the first 200 must be right; None when it is, or when none reaches the service."""
     names = [n for n in largest(run.plan.spec.requests) if instance.service in run.services_of(n)]
     if not names:
         return None
-    asker = run.asking() if instance.url is None else run.asking().at(instance.service, instance.url)
-    asked = asker.ask(names[0])
+    asked = run.asking_at(instance).ask(names[0])
     if asked.right:
         return None
-    cause = likely_cause(instance.name, instance.state(), run.watch(instance).oom_kills(), instance.logs())
+    cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
     words = f"the first inference after {instance.name} called itself healthy went wrong ({asked.kind})"
     hint = cause.hint or "health must say 200 only after every model is loaded, and answers must be right"
     if cause.words:

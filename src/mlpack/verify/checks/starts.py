@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from mlpack.errors import MlpackError, TransientError
 from mlpack.launchers.base import Instance
 from mlpack.launchers.process import NAME as PROCESS
 from mlpack.launchers.relocate import stand_ins
@@ -30,11 +31,13 @@ LEAST_TIMEOUT_S = 10.0
 def check(run: Run) -> Answer:
     """Drop the cache, start everything, watch its memory from the first moment."""
     run.cache_warm = _evict(run)
-    run.started_s, run.started = time.monotonic(), mark()
-    run.instances = run.launched.start()
-    run.watches = tuple(
-        begin(instance, eyes) for instance in run.instances if (eyes := eyes_for(instance, run.environ)) is not None
-    )
+    run.started = mark()
+    try:
+        run.instances = run.launched.start(lambda instance: _watch(run, instance))
+    except TransientError:
+        raise
+    except MlpackError as error:
+        return _not_started(run, error)
     run.asker = _asker(run)
     for instance in run.instances:
         ended = _ended(run, instance) if run.service(instance).health is None else None
@@ -47,6 +50,26 @@ def check(run: Run) -> Answer:
     return Answer("passed", f"{len(run.instances)} started: {names}", evidence)
 
 
+def _watch(run: Run, instance: Instance) -> None:
+    """Watch ``instance`` from now on: it has just started, others may still wait for it."""
+    eyes = eyes_for(instance, run.environ)
+    if eyes is not None:
+        run.watches = (*run.watches, begin(instance, eyes))
+
+
+def _not_started(run: Run, error: MlpackError) -> Answer:
+    """Why: what the kernel did to those that did start says more than what the launcher noticed."""
+    first, *said = error.what.splitlines()
+    lines = tuple(line.strip() for line in said)
+    for watch in run.watches:
+        instance, kills = watch.instance, watch.oom_kills()
+        state = instance.state()
+        if kills or not state.running:
+            cause = likely_cause(instance.name, state, kills, instance.logs())
+            return Answer("failed", cause.words, (*cause.evidence, first, *lines), cause.hint)
+    return Answer("failed", first.rstrip(":"), lines, error.hint)
+
+
 def _ended(run: Run, instance: Instance) -> Answer | None:
     deadline = time.monotonic() + SETTLE_S
     state = instance.state()
@@ -55,8 +78,7 @@ def _ended(run: Run, instance: Instance) -> Answer | None:
         state = instance.state()
     if state.running:
         return None
-    kills = sum(watch.oom_kills() for watch in run.watches if watch.instance is instance)
-    cause = likely_cause(instance.name, state, kills, instance.logs())
+    cause = likely_cause(instance.name, state, run.oom_kills(instance), instance.logs())
     return Answer("failed", cause.words, cause.evidence, cause.hint)
 
 
