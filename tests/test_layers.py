@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "mlpack"
-NOUNS = {"noun", "host", "spec", "model", "footprint", "plan", "artifact", "lock", "report", "errors", "units"}
+NOUNS = {
+    "noun",
+    "host",
+    "spec",
+    "exchange",
+    "model",
+    "footprint",
+    "plan",
+    "artifact",
+    "lock",
+    "report",
+    "errors",
+    "units",
+}
 FLOORS: tuple[frozenset[str], ...] = (  # from the ground up
     frozenset(NOUNS | {"__init__"}),
     frozenset({"quoting", "servers", "runtimes", "targets"}),

@@ -5,11 +5,42 @@ Written as ``mlpack.yaml``; ``config`` reads, merges and normalises it. Sizes ar
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from mlpack.exchange import Call, EnvValue, Expect, FactName, Request, Step
 from mlpack.noun import Noun
+
+__all__ = [
+    "Budget",
+    "Build",
+    "CacheDtype",
+    "Call",
+    "Device",
+    "EnvValue",
+    "Expect",
+    "FactName",
+    "Host",
+    "Load",
+    "LoadDtype",
+    "MaxInput",
+    "Model",
+    "Name",
+    "Port",
+    "PositiveFloat",
+    "PositiveInt",
+    "Request",
+    "RuntimeName",
+    "ServerName",
+    "Service",
+    "Settings",
+    "Spec",
+    "Step",
+    "TargetName",
+    "Verify",
+    "Volume",
+]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=40)]
 """A project, model, service, volume or secret: usable as a DNS label, an environment name and a unit name."""
@@ -19,17 +50,13 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 TargetName = Literal["compose", "systemd", "swarm", "kubernetes"]
 Device = Literal["auto", "cpu", "gpu"]
-FactName = Literal[
-    "url", "host", "port", "path", "workers", "threads", "concurrency", "timeout", "max_body", "redelivery", "ready"
-]
-"""The closed list of what ``{from: name.fact}`` may ask for."""
 ServerName = Literal[
     "gunicorn", "uvicorn", "celery", "ray", "llama_server", "ollama", "redis", "postgres", "caddy", "nginx", "flower"
 ]
-RuntimeName = Literal["torch", "transformers", "tensorflow", "onnxruntime", "sklearn", "lightgbm", "llama_cpp"]
-
 LoadDtype = Literal["fp32", "fp16", "bf16", "fp8", "int8", "int4"]
 CacheDtype = Literal["f32", "f16", "bf16", "fp8", "q8_0", "q4_0"]
+RuntimeName = Literal["torch", "transformers", "tensorflow", "onnxruntime", "sklearn", "lightgbm", "llama_cpp"]
+
 
 class Build(Noun):
     """How the image (or the host environment) comes to be. Paths are relative to the project."""
@@ -66,21 +93,12 @@ class Model(Noun):
     hub: str | None = None
     runtime: RuntimeName | None = None
     max_input: MaxInput | None = None
-    mount: str | None = None
-    """Where the app expects it; by default below the service's root, at the same relative path."""
     dtype: LoadDtype | None = None
     """What the app loads the weights in; None: as the runtime does by itself. mlpack plans with it, the app does it."""
     cache_dtype: CacheDtype | None = None
     """What a key/value cache is kept in; None: the weights' dtype, f16 under llama.cpp."""
-
-
-class EnvValue(Noun):
-    """One environment value: exactly one of text, a fact of another service or model, or a secret."""
-
-    text: str | None = None
-    of: str | None = None
-    fact: FactName | None = None
-    secret: str | None = None
+    mount: str | None = None
+    """Where the app expects it; by default below the service's root, at the same relative path."""
 
 
 class Service(Noun):
@@ -125,6 +143,8 @@ class Service(Noun):
     """argv steps run before the server starts (migrations)."""
     target: TargetName | None = None
     device: Device | None = None
+    measure: Call | None = None
+    """What ``estimate --measure`` runs, where the largest HTTP request is not it: a worker's largest task."""
 
 
 class Volume(Noun):
@@ -132,42 +152,6 @@ class Volume(Noun):
 
     path: str | None = None
     mount: str | None = None
-
-
-class Expect(Noun):
-    """What an answer must be. ``json`` may hold matchers in place of values, see ``client.match``:
-    ``{near: 12.3, within: 0.5}``, ``{like: file, within: 0.01}``, ``{cosine_order: [1, 2]}``."""
-
-    status: int = 200
-    json_: Any = Field(default=None, alias="json")
-    like: str | None = None
-    """A reference file of the project: .json, .npy, .png, text."""
-    within: float | None = None
-    iou: float | None = None
-
-
-class Step(Noun):
-    """One HTTP exchange (or ``run``: an argv that exits 0). ``{id}`` in paths is taken from earlier JSON answers."""
-
-    to: str | None = None
-    method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
-    path: str | None = None
-    json_: Any = Field(default=None, alias="json")
-    file: dict[str, str] = {}
-    """Multipart field -> file of the project."""
-    headers: dict[str, EnvValue] = {}
-    run: tuple[str, ...] = ()
-    expect: Expect | None = None
-    until: Expect | None = None
-    within_s: PositiveFloat | None = None
-    """Deadline of ``until``."""
-
-
-class Request(Noun):
-    """A user's request: one step or several. The ``largest`` one is what sizing uses; load mixes it with the others."""
-
-    largest: bool = False
-    steps: tuple[Step, ...]
 
 
 class Budget(Noun):

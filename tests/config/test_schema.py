@@ -24,7 +24,7 @@ MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
 REFERENCES = """circle one-namespace references to-nobody url-of-a-worker two-largest same-host-port path-and-hub
     image-and-dockerfile"""
 TEXTS = """app-without-attribute env-name python-2 relative-root shell-command climbing-json climbing-path
-    two-words-command"""
+    two-words-command measure-call"""
 SPELLING = "duration octal sexagesimal-env sexagesimal-port yes-for-true tagged twice twisted-json"
 BLIND = {*REFERENCES.split(), *TEXTS.split(), *SPELLING.split()}
 """Mistakes that a JSON schema of the parsed file cannot see, and why; all others it must see."""

@@ -103,10 +103,11 @@ def test_load_spike_warm_state_and_activations_of_one_request(wsgi: Subject) -> 
 
 def test_each_of_several_requests_at_once_counts(subject: Callable[..., Subject]) -> None:
     text = """
-import threading
+import mmap, threading
 def app(environ, start_response):
-    held = bytearray(20 << 20)
-    held[::4096] = b"x" * (len(held) // 4096)
+    held = mmap.mmap(-1, 20 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for page in range(0, len(held), 4096):
+        held[page] = 1
     # Of the first two calls each is alone; then all four hold their memory until the last one has it.
     app.calls += 1
     if app.calls > 2:

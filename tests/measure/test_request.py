@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mlpack.client.files import Files
+from mlpack.client.message import message
 from mlpack.errors import SpecError
 from mlpack.measure.request import largest_request
 from mlpack.spec import Expect, Request, Service, Spec, Step
@@ -31,10 +33,13 @@ def test_json_written_in_the_spec(tmp_path: Path) -> None:
     assert ("Content-Type", "application/json") in request.headers
 
 
-def test_json_in_a_file_goes_as_it_is(tmp_path: Path) -> None:
+def test_json_in_a_file_is_sent_as_verify_sends_it(tmp_path: Path) -> None:
     (tmp_path / "long.json").write_bytes(b'{"texts" :  ["\xc3\xa9"]}\n')
     step = Step(to="web", method="POST", path="/embed", json_={"file": "long.json"})
-    assert largest_request(spec(step), "web", tmp_path).body == b'{"texts" :  ["\xc3\xa9"]}\n'
+    body = largest_request(spec(step), "web", tmp_path).body
+    assert body == message(step, Files(tmp_path), {}, {}).body == '{"texts": ["é"]}'.encode()
+    nested = Step(to="web", method="POST", path="/embed", json_={"all": [{"file": "long.json"}]})
+    assert largest_request(spec(nested), "web", tmp_path).body == '{"all": [{"texts": ["é"]}]}'.encode()
 
 
 def test_a_form_with_a_file_is_read_back_by_a_mail_parser(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def message(step: Step, files: Files, secrets: Mapping[str, str], known: Mapping
         body, content_type = _multipart(step.file, files)
         headers.append(("Content-Type", content_type))
     elif step.json_ is not None:
-        body = json.dumps(_with_files(step.json_, files), ensure_ascii=False).encode("utf-8")
+        body = json.dumps(with_files(step.json_, files), ensure_ascii=False).encode("utf-8")
         headers.append(("Content-Type", "application/json"))
     return Message(step.method, fill(step.path or "/", known), tuple(headers), body)
 
@@ -73,14 +73,14 @@ def _value(name: str, value: EnvValue, secrets: Mapping[str, str]) -> str:
     raise VerifyError(f"the header {name} is neither text nor a secret")
 
 
-def _with_files(value: Any, files: Files) -> Any:
+def with_files(value: Any, files: Files) -> Any:
     """``value`` with each ``{file: path}`` replaced: a .json file by its JSON, any other by its text."""
     if isinstance(value, dict):
         if set(value) == {"file"} and isinstance(value["file"], str):
             path = value["file"]
             return files.json(path) if PurePosixPath(path).suffix == ".json" else files.text(path)
-        return {key: _with_files(part, files) for key, part in value.items()}
-    return [_with_files(part, files) for part in value] if isinstance(value, list | tuple) else value
+        return {key: with_files(part, files) for key, part in value.items()}
+    return [with_files(part, files) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _multipart(fields: Mapping[str, str], files: Files) -> tuple[bytes, str]:

@@ -13,7 +13,7 @@ from mlpack.flow import Gathered, footprint_inputs, gather, make
 from mlpack.flow.gather import FOOTPRINT_NAME, read_footprints
 from mlpack.launchers.local_python import find_python, service_environ
 from mlpack.launchers.relocate import relocated
-from mlpack.measure.request import largest_request
+from mlpack.measure.request import work_of
 from mlpack.measure.result import MeasureResult
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Subject
@@ -37,6 +37,7 @@ STAGES = {
     "alone": "the largest request, alone",
     "together": "the largest request, at the planned concurrency",
     "idle": "at rest again",
+    "growth": "the same request many times more: what stays of each?",
     "forked": "two workers forked after the load, an inference in each",
 }
 
@@ -136,7 +137,7 @@ def _subject(gathered: Gathered, plan: Plan, name: str, python: Path) -> Subject
         app=service.app or "",
         root=gathered.root,
         python=python,
-        request=largest_request(gathered.spec, name, gathered.root),
+        request=work_of(gathered.spec, name, gathered.root),
         env=service_environ(os.environ, python, environment(here, name)),
         interface=service.interface,
         server=service.server,

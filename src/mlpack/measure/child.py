@@ -12,6 +12,7 @@ import sys
 import time
 from typing import Any
 
+from mlpack.measure.called import Called
 from mlpack.measure.drive import Asgi, Failure, Request, Wsgi, is_asgi
 
 
@@ -24,11 +25,13 @@ class Stages:
         self.name = "interpreter"
         self._began_s = time.monotonic()
 
-    def stop(self, **more: Any) -> None:
-        """The stage ``name`` is over: tell, and wait until the parent has looked."""
+    def stop(self, **more: Any) -> str:
+        """The stage ``name`` is over: tell, and wait until the parent has looked; what it then says."""
         self.tell({"stage": self.name, "seconds": time.monotonic() - self._began_s, **more})
-        if not sys.stdin.readline():
+        said = sys.stdin.readline()
+        if not said:
             os._exit(0)  # the parent is gone
+        return said.strip()
 
     def begin(self, name: str) -> None:
         """Work on stage ``name`` begins now."""
@@ -47,6 +50,7 @@ def main() -> None:
     code = 0
     try:
         sys.path[0] = os.getcwd()  # noqa: PTH109 - as servers do
+        _unpack(task)
         stages.stop(python=sys.version.split()[0], folders=_folders(task["libraries"]))
         (fork if task["fork"] else serve)(stages, task)
     except Failure as failure:
@@ -57,16 +61,26 @@ def main() -> None:
 
         traceback.print_exc()
         lines = traceback.format_exception_only(type(error), error)
-        kind = {"app": "import", "startup": "startup"}.get(stages.name, "request")
+        kind = {"app": "import", "startup": "startup"}.get(stages.name, "call" if task["call"] else "request")
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        stages.tell({"error": kind, "stage": stages.name, "message": lines[-1].strip(), "missing": missing})
+        stages.tell(
+            {
+                "error": kind,
+                "stage": stages.name,
+                "message": lines[-1].strip(),
+                "missing": missing,
+                "own": (task["call"] or task["app"]).partition(":")[0].partition(".")[0],
+                "at": _place(error),
+            }
+        )
         code = 1
     sys.stderr.flush()
     os._exit(code)
 
 
 def serve(stages: Stages, task: dict[str, Any]) -> None:
-    """A worker's life: libraries, app, start-up, the first request, one alone, several at once, idle."""
+    """A worker's life: libraries, app, start-up, the first request, one alone, several at once, idle; then more of
+    the same, as often as the parent asks, to see whether anything is kept of each."""
     driver = load(stages, task)
     stages.begin("startup")
     driver.startup()
@@ -82,7 +96,11 @@ def serve(stages: Stages, task: dict[str, Any]) -> None:
     stages.stop()
     stages.begin("idle")
     time.sleep(0.2)  # threads that end give their stacks back
-    stages.stop()
+    said = stages.stop()
+    while said.startswith("rounds "):
+        stages.begin("growth")
+        driver.together(int(said[7:]))
+        said = stages.stop()
 
 
 def load(stages: Stages, task: dict[str, Any]) -> Wsgi | Asgi:
@@ -91,6 +109,12 @@ def load(stages: Stages, task: dict[str, Any]) -> Wsgi | Asgi:
     absent = [name for name in task["libraries"] if not _import(name)]
     stages.stop(absent=absent)
     stages.begin("app")
+    if task["call"]:
+        if task["app"]:
+            __import__(task["app"].partition(":")[0])
+        called = Called(_resolve(task["call"]), task["body_file"], task["concurrency"])
+        stages.stop(interface=called.interface)
+        return called
     app = _resolve(task["app"])
     asgi = is_asgi(app) if task["interface"] is None else task["interface"] == "asgi"
     driver = (Asgi if asgi else Wsgi)(app, Request(**task["request"]), task["concurrency"])
@@ -138,6 +162,33 @@ def _answer(driver: Wsgi | Asgi, write: int) -> None:
     os.write(write, said[:1000].encode())
     while True:
         time.sleep(60)
+
+
+def _unpack(task: dict[str, Any]) -> None:
+    """In a container the body comes with the task, as no file of the host is there; it becomes a file in /tmp."""
+    packed = task.pop("body_base64", None)
+    if packed is not None:
+        import binascii
+
+        name = f"/tmp/mlpack-measure-{os.getpid()}"
+        with open(name, "wb") as stream:  # noqa: PTH123 - pathlib would be one more import to measure
+            stream.write(binascii.a2b_base64(packed))
+        task["body_file"] = name
+    if task["request"]:
+        task["request"]["body_file"] = task["body_file"]
+
+
+def _place(error: BaseException) -> str | None:
+    """``file:line`` of the innermost line of the project's own code that ``error`` passed through."""
+    import traceback
+
+    if isinstance(error, SyntaxError) and error.filename:
+        found = [(error.filename, error.lineno)]
+    else:
+        found = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    here = os.getcwd() + os.sep  # noqa: PTH109
+    own = [(name, line) for name, line in found if name.startswith(here) and "site-packages" not in name]
+    return f"{own[-1][0][len(here) :]}:{own[-1][1]}" if own else None
 
 
 def _folders(libraries: list[str]) -> list[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mlpack.errors import MlpackError
 
@@ -17,21 +16,41 @@ class AppError(MlpackError):
         self.killed = killed
 
 
-def explain(message: Mapping[str, Any], *, python: Path, log: str) -> AppError:
-    """The error for the child's ``{"error": kind, "stage":, "message":, "missing":}``; ``log``: its last words."""
-    kind, said = message["error"], message["message"]
-    words = {
-        "import": "the app cannot be imported",
-        "startup": "the app's start-up failed",
-        "request": "the app failed on the request",
-        "status": "the app gave a wrong answer",
-    }[kind]
-    if message.get("missing"):
-        hint = f"{python} has no module {message['missing']!r}; name the project's own Python with --python"
+class Where(Protocol):
+    """What a message says of the place; see ``worker.Place``."""
+
+    @property
+    def python(self) -> str:
+        """How the Python is called."""
+
+    @property
+    def missing_hint(self) -> str:
+        """What to do about a missing module; ``{}`` stands for it."""
+
+
+WORDS = {
+    "import": "the app cannot be imported",
+    "startup": "the app's start-up failed",
+    "request": "the app failed on the request",
+    "call": "the call failed",
+    "status": "the app gave a wrong answer",
+}
+
+
+def explain(message: Mapping[str, Any], *, place: Where, log: str) -> AppError:
+    """The error for the child's ``{"error": kind, "stage":, "message":, "missing":, "at":}``; ``log``: its last words.
+
+    ``at`` is the innermost line of the project's own code, ``own`` the top-level module of the app.
+    """
+    kind, said, missing = message["error"], message["message"], message.get("missing")
+    if missing and missing == message.get("own"):
+        hint = f"modules in mlpack.yaml are seen from the project's folder: is {missing}.py or {missing}/ in it?"
+    elif missing:
+        hint = place.missing_hint.format(missing)
     elif kind == "import":
-        hint = f"it was imported by {python} in the project's folder; another Python is named with --python"
+        hint = f"{place.python} imported it in the project's folder. Its last words:\n{log or '(nothing)'}"
     elif kind == "status":
         hint = "correct the request in mlpack.yaml, or the app"
     else:
         hint = f"the app's last words:\n{log or '(nothing)'}"
-    return AppError(f"{words}: {said}", hint=hint)
+    return AppError(f"{WORDS[kind]}: {said}", where=message.get("at"), hint=hint)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.errors import MlpackError
-from mlpack.measure.subject import Deadlines, Subject
-from mlpack.measure.worker import Worker
+from mlpack.measure.subject import Deadlines
+from mlpack.measure.worker import Place, Worker
 from mlpack.meter.snapshot import snapshot
 from mlpack.meter.sources import tree
 from mlpack.meter.totals import anonymous_bytes
@@ -27,13 +27,13 @@ class ForkProof:
     each_bytes: int = 0
 
 
-def prove(subject: Subject, task: Mapping[str, Any], deadlines: Deadlines) -> ForkProof:
+def prove(place: Place, task: Mapping[str, Any], deadlines: Deadlines) -> ForkProof:
     """Load as a preloading master does (the app's import; no request, which would spoil it), fork ``CHILDREN``
     processes and ask each. A hang, a crash or a wrong answer is a proof against, never an error."""
     proc = Path("/proc")
     within_s = deadlines.request_s
     task = {**task, "fork": CHILDREN, "fork_deadline_s": within_s}
-    with Worker(subject.python, subject.root, subject.env, task, None) as worker:
+    with Worker(place, task) as worker:
         try:
             for name in ("interpreter", "libraries", "app"):
                 worker.stage(name, deadlines.load_s)

@@ -7,19 +7,20 @@ mapped is "mapped idle", with serve "mapped hot".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from mlpack.footprint import Kind, Per, Region, Stage
 from mlpack.measure.result import StageName, StageReading
+from mlpack.measure.shares import Shares
 
 _LOADING: tuple[StageName, ...] = ("libraries", "app", "startup")
 _SERVING: tuple[StageName, ...] = ("first", "alone", "together", "idle")
 
 
-def regions(stages: dict[StageName, StageReading], concurrency: int) -> tuple[Region, ...]:
-    """All regions that are not empty; ``stages`` has every stage."""
-    return tuple(region for region in _regions(stages, concurrency) if region.bytes > 0)
+def regions(stages: dict[StageName, StageReading], concurrency: int, parts: Shares | None = None) -> tuple[Region, ...]:
+    """All regions that are not empty; ``stages`` has every stage, ``parts`` what each of several models added."""
+    return tuple(region for region in _regions(stages, concurrency, parts or Shares()) if region.bytes > 0)
 
 
 def loaded_at(stages: dict[StageName, StageReading]) -> Literal["import", "startup"]:
@@ -34,7 +35,7 @@ def loaded_at(stages: dict[StageName, StageReading]) -> Literal["import", "start
     return "startup" if grown("app", "startup") > grown("libraries", "app") else "import"
 
 
-def _regions(stages: dict[StageName, StageReading], concurrency: int) -> Iterator[Region]:
+def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Shares) -> Iterator[Region]:
     bare, libraries, loaded = stages["interpreter"], stages["libraries"], stages["startup"]
     load_peak = max(stages[name].anonymous_peak_bytes for name in _LOADING)
     each, once, warm = _serving(stages, concurrency)
@@ -48,24 +49,28 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int) -> Iterato
     at_startup = loaded_at(stages) == "startup"
     grown = app.anonymous_bytes - libraries.anonymous_bytes
     what = "app" if at_startup else "app and weights"
-    yield _region(
-        what, "load", "anonymous", grown, "the app's import" + ("" if at_startup else ", which loads the models")
-    )
+    because = "the app's import" + ("" if at_startup else ", which loads the models")
+    yield from _shared_out(what, "load", grown, because, parts.of("app"))
     grown = loaded.anonymous_bytes - max(app.anonymous_bytes, libraries.anonymous_bytes)
     what = "weights" if at_startup else "start-up"
-    yield _region(what, "load", "anonymous", grown, "the app's start-up, with libraries that it imports late")
+    because = "the app's start-up, with libraries that it imports late"
+    yield from _shared_out(what, "load", grown, because, parts.of("startup"))
     weights = loaded.mapped_weights_bytes
-    yield _region("weights mapped", "load", "mapped", weights, "model files in use after the load, each page once")
+    because = "model files in use after the load, each page once"
+    yield from _mapped_of("weights mapped", "load", weights, because, parts.mapped)
     grown = loaded.mapped_bytes - libraries.mapped_bytes - weights
     yield _region("app mapped", "load", "mapped", grown, "further libraries that the app loads")
     passing = load_peak - loaded.anonymous_bytes
     yield _region("load transient", "load", "anonymous", passing, "highest moment of the load", per="moment")
-    yield _region("warm state", "serve", "anonymous", warm, "kept after the largest requests: caches, arenas, threads")
+    because = "kept after the largest requests: caches, arenas, threads"
+    yield from _shared_out("warm state", "serve", warm, because, parts.of("first"))
     because = f"added to the peak by each request at once, {concurrency} tried"
     yield _region("activations", "serve", "anonymous", each, because, per="request")
     yield _region("activations of one", "serve", "anonymous", once, "needed once, however many come", per="moment")
     grown = hot_weights - weights
-    yield _region("weights mapped when hot", "serve", "mapped", grown, "model pages first used by a request")
+    because = "model pages first used by a request"
+    later = {name: size - parts.mapped.get(name, 0) for name, size in parts.mapped_hot.items()}
+    yield from _mapped_of("weights mapped when hot", "serve", grown, because, later)
     grown = (hot - hot_weights) - (loaded.mapped_bytes - weights)
     yield _region("libraries mapped when hot", "serve", "mapped", grown, "library pages first used by a request")
     kernel = max(reading.kernel_bytes for reading in stages.values())
@@ -90,6 +95,32 @@ def _serving(stages: dict[StageName, StageReading], concurrency: int) -> tuple[i
     rest = peak - concurrency * each
     warm = min(rest, max(0, stages["idle"].anonymous_bytes - loaded))
     return each, rest - warm, warm
+
+
+def _shared_out(name: str, stage: Stage, size: int, because: str, parts: Mapping[str, int]) -> Iterator[Region]:
+    """An anonymous region for each model's part, and ``name`` for the rest; never more than ``size`` in all."""
+    left = max(0, size)
+    for model, grown in parts.items():
+        part = min(grown, left)
+        left -= part
+        when = "its files were opened, until the next model's were"
+        yield _region(f"weights of {model}", stage, "anonymous", part, f"grown since {when}")
+    if parts:
+        name = {"app and weights": "app", "weights": "start-up"}.get(name, name)
+    yield _region(name, stage, "anonymous", left, because)
+
+
+def _mapped_of(name: str, stage: Stage, size: int, because: str, parts: Mapping[str, int]) -> Iterator[Region]:
+    """``name of MODEL`` for each model, in their proportion where their pages were counted at different moments."""
+    found = {model: part for model, part in parts.items() if part > 0}
+    if not found:
+        yield _region(name, stage, "mapped", size, because)
+        return
+    left, total = size, sum(found.values())
+    for index, (model, counted) in enumerate(found.items(), start=1):
+        part = left if index == len(found) else size * counted // total
+        left -= part
+        yield _region(f"{name}, {model}", stage, "mapped", part, because)
 
 
 def _region(name: str, stage: Stage, kind: Kind, size: int, because: str, *, per: Per = "process") -> Region:

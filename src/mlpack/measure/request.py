@@ -1,17 +1,16 @@
-"""The one HTTP request that a measured worker must answer: the spec's largest, written out as bytes."""
+"""What a measured worker is asked: the spec's largest HTTP request as bytes, or a call of a task or function."""
 
 from __future__ import annotations
 
-import json
-import mimetypes
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from mlpack.errors import SpecError
-from mlpack.spec import Request, Spec, Step
-
-BOUNDARY = "mlpack-7d1f0c6e5b"
-"""Fixed, so that the same request has the same bytes; a file that holds it is refused."""
+from mlpack.client.files import Files
+from mlpack.client.message import message, with_files
+from mlpack.errors import MlpackError, SpecError
+from mlpack.spec import Call, Request, Spec, Step
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,28 @@ class RawRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     status: int = 200
+    left_out: tuple[str, ...] = ()
+    """Headers whose values are secrets: not known here, so not sent."""
+
+
+@dataclass(frozen=True)
+class RawCall:
+    """A call of ``module:function`` with JSON arguments; nothing may be raised."""
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def work_of(spec: Spec, service: str, project: Path) -> RawRequest | RawCall:
+    """What to measure ``service`` by: its own ``measure`` where it has one, else the largest request that reaches it.
+
+    Raises SpecError where there is neither, or a file of it cannot be read.
+    """
+    call = spec.services[service].measure
+    if call is not None:
+        return _call(call, project, f"services.{service}.measure")
+    return largest_request(spec, service, project)
 
 
 def largest_request(spec: Spec, service: str, project: Path) -> RawRequest:
@@ -32,21 +53,32 @@ def largest_request(spec: Spec, service: str, project: Path) -> RawRequest:
 
     Raises SpecError when there is none, or when a file of it is missing.
     """
-    found = [(name, step) for name, request in _by_size(spec) for step in _steps(spec, service, request)]
-    if not found:
+    found = largest_step(spec, service)
+    if found is None:
         raise SpecError(
             f"no request reaches service {service!r}, so there is nothing to measure it with",
             where="requests",
-            hint=f"add one: requests: {{example: {{largest: true, to: {service}, post: /..., json: {{...}}}}}}",
+            hint=f"add one: requests: {{example: {{largest: true, to: {service}, post: /..., json: {{...}}}}}}, or "
+            f'name a task or function: services: {{{service}: {{measure: {{call: "module:function", args: [...]}}}}}}',
         )
-    name, step = found[0]
+    name, step = found
     where = f"requests.{name}"
     if "{" in (step.path or ""):
         raise SpecError(f"{step.path} needs an earlier answer and cannot be sent alone", where=where)
-    headers, body = _body(step, project, where)
-    texts = [(key, value.text) for key, value in step.headers.items() if value.text is not None]
+    known = {key: value for key, value in step.headers.items() if value.text is not None}
+    try:
+        sent = message(step.model_copy(update={"headers": known}), Files(project), {}, {})
+    except MlpackError as error:
+        raise SpecError(f"{error.where}: {error.what}", where=where, hint=error.hint) from error
     status = step.expect.status if step.expect else 200
-    return RawRequest(name, step.method, step.path or "/", (*headers, *texts), body, status)
+    left_out = tuple(key for key in step.headers if key not in known)
+    return RawRequest(name, sent.method, sent.target, sent.headers, sent.body, status, left_out)
+
+
+def largest_step(spec: Spec, service: str) -> tuple[str, Step] | None:
+    """The exchange that stands for the largest request of ``service``, with its request's name."""
+    found = [(name, step) for name, request in _by_size(spec) for step in _steps(spec, service, request)]
+    return found[0] if found else None
 
 
 def _by_size(spec: Spec) -> list[tuple[str, Request]]:
@@ -71,36 +103,10 @@ def _reaches(spec: Spec, to: str, service: str) -> bool:
     return False
 
 
-def _body(step: Step, project: Path, where: str) -> tuple[tuple[tuple[str, str], ...], bytes]:
-    """Headers and bytes of the body: JSON (``{file: name}`` means that file's content), multipart, or none."""
-    if step.file:
-        kind = f"multipart/form-data; boundary={BOUNDARY}"
-        return (("Content-Type", kind),), _multipart(step.file, project, where)
-    if step.json_ is None:
-        return (), b""
-    value = step.json_
-    if isinstance(value, dict) and set(value) == {"file"} and isinstance(value["file"], str):
-        return (("Content-Type", "application/json"),), _read(project / value["file"], where)
-    return (("Content-Type", "application/json"),), json.dumps(value).encode()
-
-
-def _multipart(files: dict[str, str], project: Path, where: str) -> bytes:
-    parts = []
-    for field, name in files.items():
-        content = _read(project / name, where)
-        if BOUNDARY.encode() in content:
-            raise SpecError(f"{name} holds the text {BOUNDARY}, which separates the parts of a form", where=where)
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        head = (
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{Path(name).name}"\r\n'
-            f"Content-Type: {kind}\r\n\r\n"
-        )
-        parts.append(head.encode() + content + b"\r\n")
-    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
-
-
-def _read(path: Path, where: str) -> bytes:
+def _call(call: Call, project: Path, where: str) -> RawCall:
+    files = Files(project)
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"{path} cannot be read: {error.strerror}", where=where) from error
+        args, kwargs = with_files(list(call.args), files), with_files(call.kwargs, files)
+    except MlpackError as error:
+        raise SpecError(f"{error.where}: {error.what}", where=where, hint="args and kwargs name this file") from error
+    return RawCall(call.call, tuple(args), kwargs)

@@ -23,6 +23,8 @@ class StageReading(Noun):
     mapped_bytes: int
     """File pages, each once; of them ``mapped_weights_bytes`` are the models' files."""
     mapped_weights_bytes: int
+    mapped_by_model: dict[str, int] = {}
+    """The same of each model, where there are several."""
     shm_bytes: int
     kernel_bytes: int
     rss_peak_bytes: int
@@ -34,7 +36,7 @@ class MeasureResult(Noun):
 
     footprint: Footprint
     stages: tuple[StageReading, ...]
-    interface: Literal["wsgi", "asgi"]
+    interface: Literal["wsgi", "asgi", "task", "function"]
     loaded_at: Literal["import", "startup"]
     """Where the models are loaded: only what is loaded at import is shared by preloading."""
     python: str

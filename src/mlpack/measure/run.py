@@ -5,29 +5,29 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from mlpack.errors import MlpackError
 from mlpack.footprint import Footprint
-from mlpack.measure.errors import AppError
 from mlpack.measure.fork import ForkProof, prove
+from mlpack.measure.live import Lived, live
 from mlpack.measure.regions import loaded_at, regions
-from mlpack.measure.result import MeasureResult, StageName, StageReading
-from mlpack.measure.subject import DEADLINES, ROUNDS, Deadlines, Subject, child_task
-from mlpack.measure.watch import Watch
-from mlpack.measure.worker import Worker
-from mlpack.meter.cache import code_files, evict
-from mlpack.meter.cgroup import CgroupDirs, read_counters
+from mlpack.measure.result import MeasureResult, StageName
+from mlpack.measure.shares import shares
+from mlpack.measure.subject import DEADLINES, Deadlines, Subject, child_task
+from mlpack.measure.worker import HostPlace, Place
+from mlpack.meter.cgroup import CgroupDirs
 from mlpack.meter.cgroup_own import own_cgroup
 
 PROC = Path("/proc")
 FORKED_AT_LEAST_S, FORKED_TIMES = 30.0, 20.0
 """A forked process that has not answered within 30 s and 20 times a lone request hangs."""
-START_S = 60.0
-"""A bare Python may take this long to start on a busy machine; it is not the app's time."""
+MakePlace = Callable[[], AbstractContextManager[tuple[Place, str]]]
+"""Makes a fresh place for one process, and says why its kernel memory and refaults are not counted (or "")."""
 
 
 def measure(
@@ -39,9 +39,11 @@ def measure(
     prove_fork: bool = False,
     deadlines: Deadlines = DEADLINES,
     progress: Callable[[str], None] = lambda _: None,
+    place: MakePlace | None = None,
 ) -> MeasureResult:
     """Run one worker of ``subject`` with ``concurrency`` requests at once; ``threads``: what ``env`` sets, for the
-    record. ``progress`` is told each stage as it begins. ``prove_fork`` forks two more after the load.
+    record. ``progress`` is told each stage as it begins. ``prove_fork`` forks two more after the load. ``place``: where
+    it runs, by default a child process of this one in ``subject``'s Python.
 
     Raises AppError: the app cannot be imported, fails, hangs, answers wrongly or is killed; MlpackError: this system
     has no /proc, or no such Python. Nothing is left running.
@@ -51,90 +53,41 @@ def measure(
             "memory is measured through /proc/PID/smaps, which this system does not have",
             hint="measure on Linux, or inside a container",
         )
+    made = place or _host(subject)
     notes: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="mlpack-measure-") as folder, _group() as (dirs, why):
-        task = child_task(subject, Path(folder), concurrency)
-        if dirs is None:
-            notes.append(f"kernel memory is a lower bound and refaults are not counted: {why}")
-        readings, facts = _serve(subject, task, dirs, deadlines=deadlines, notes=notes, progress=progress)
+    with tempfile.TemporaryDirectory(prefix="mlpack-measure-") as folder:
+        task = child_task(subject, Path(folder) if place is None else None, concurrency)
+        with made() as (where, uncounted):
+            if uncounted:
+                notes.append(f"kernel memory is a lower bound and refaults are not counted: {uncounted}")
+            lived = live(subject, where, task, deadlines=deadlines, progress=progress)
         proof = None
-        if prove_fork and loaded_at(readings) == "import":
+        if prove_fork and loaded_at(lived.readings) == "import":
             progress("forked")
-            answer_s = min(deadlines.request_s, FORKED_AT_LEAST_S + FORKED_TIMES * readings["alone"].seconds)
-            proof = prove(subject, task, replace(deadlines, request_s=answer_s))
-    result = _result(subject.service, readings, facts, proof, concurrency)
+            answer_s = min(deadlines.request_s, FORKED_AT_LEAST_S + FORKED_TIMES * lived.readings["alone"].seconds)
+            with made() as (where, _):
+                proof = prove(where, task, replace(deadlines, request_s=answer_s))
+    result = _result(subject, lived, proof, concurrency)
     footprint = result.footprint.model_copy(update={"threads": threads, "inputs_sha256": inputs_sha256})
-    update = {"footprint": footprint, "notes": (*notes, *result.notes)}
-    return result.model_copy(update=update)
+    return result.model_copy(update={"footprint": footprint, "notes": (*notes, *lived.notes, *result.notes)})
 
 
-def _serve(
-    subject: Subject,
-    task: dict[str, Any],
-    dirs: CgroupDirs | None,
-    *,
-    deadlines: Deadlines,
-    notes: list[str],
-    progress: Callable[[str], None],
-) -> tuple[dict[StageName, StageReading], dict[str, Any]]:
-    """Every stage's reading, and what the child told on the way."""
-    readings: dict[StageName, StageReading] = {}
-    facts: dict[str, Any] = {}
-    names: Sequence[StageName] = get_args(StageName)
-    began_s, warm_bytes = time.monotonic(), None
-    try:
-        with (
-            Worker(subject.python, subject.root, subject.env, task, dirs) as worker,
-            Watch(PROC, worker.pid, subject.model_files, dirs) as watch,
-        ):
-            for name in names:
-                progress(name)
-                within_s = deadlines.load_s if name in names[:4] else deadlines.request_s
-                within_s = max(within_s, START_S) if name == "interpreter" else within_s
-                message = worker.stage(name, within_s * (ROUNDS if name == "together" else 1))
-                spent_s = time.monotonic() - began_s if name == "interpreter" else message["seconds"]
-                readings[name] = watch.stop(name, spent_s)
-                facts |= message
-                if name == "first" and dirs:
-                    warm_bytes = read_counters(dirs).refault_bytes
-                if name == "idle" and dirs and warm_bytes is not None:
-                    facts["refault_bytes"] = (read_counters(dirs).refault_bytes or 0) - warm_bytes
-                if message.get("absent"):
-                    absent = ", ".join(message["absent"])
-                    notes.append(f"not importable by {subject.python}, so not counted: {absent}")
-                if name == "interpreter":
-                    folders = [Path(folder) for folder in message["folders"]]
-                    evicted = evict([*subject.model_files, *code_files(folders)])
-                    if not evicted.cold:
-                        notes.append(f"cache warm, load time and refaults are not proven: {evicted.because()}")
-                worker.go()
-    except AppError as error:
-        if error.killed and dirs and read_counters(dirs).oom_kills:
-            raise AppError(f"{error.what}: the kernel counted it as out of memory", hint=error.hint) from error
-        raise
-    return readings, facts
-
-
-def _result(
-    service: str,
-    readings: dict[StageName, StageReading],
-    facts: dict[str, Any],
-    proof: ForkProof | None,
-    concurrency: int,
-) -> MeasureResult:
+def _result(subject: Subject, lived: Lived, proof: ForkProof | None, concurrency: int) -> MeasureResult:
     """The result as far as readings and proof tell it."""
+    readings = lived.readings
     where = loaded_at(readings)
-    found = regions(readings, concurrency)
+    parts = shares(readings, lived.openings, lived.sizes)
+    found = regions(readings, concurrency, parts)
     unshared, refused = None, None
     if where == "startup":
         refused = "the app loads its models at start-up, after the fork: preloading would share the libraries only"
     if proof is not None and proof.answered:
-        warm = sum(r.bytes for r in found if r.name == "warm state")
-        unshared = max(0, proof.each_bytes - warm)  # what serving keeps in any case is counted already
+        kept = sum(r.bytes for r in found if (r.stage, r.kind, r.per) == ("serve", "anonymous", "process"))
+        unshared = max(0, proof.each_bytes - kept)  # what serving keeps in any case is counted already
     elif proof is not None:
         refused = f"it was tried: {proof.why}"
     footprint = Footprint(
-        service=service,
+        service=subject.service,
         source="measured",
         regions=found,
         fork_proven=unshared is not None,
@@ -143,19 +96,31 @@ def _result(
         concurrency=concurrency,
         load_s=round(sum(readings[name].seconds for name in get_args(StageName)[:5]), 3),
         request_s=round(readings["alone"].seconds, 4),
+        growth_bytes_per_request=lived.growth,
         rss_peak_bytes=max(reading.rss_peak_bytes for reading in readings.values()),
     )
     return MeasureResult(
         footprint=footprint,
         stages=tuple(readings.values()),
-        interface=facts["interface"],
+        interface=lived.facts["interface"],
         loaded_at=where,
-        python=facts["python"],
-        refault_bytes=facts.get("refault_bytes"),
-        notes=() if refused is None else (f"no preload: {refused}",),
+        python=lived.facts["python"],
+        refault_bytes=lived.facts.get("refault_bytes"),
+        notes=(*parts.notes, *(() if refused is None else (f"preload: no; {refused}",))),
     )
 
 
-def _group() -> Any:
-    """A control group for this one measurement, where that is possible."""
-    return own_cgroup(PROC, f"mlpack-measure-{os.getpid()}-{time.monotonic_ns()}")
+def _host(subject: Subject) -> MakePlace:
+    """A process here, in a control group of its own where that is possible."""
+
+    @contextmanager
+    def make() -> Iterator[tuple[Place, str]]:
+        name = f"mlpack-measure-{os.getpid()}-{time.monotonic_ns()}"
+        with own_cgroup(PROC, name) as (dirs, why):
+            yield _place(subject, dirs), why
+
+    return make
+
+
+def _place(subject: Subject, dirs: CgroupDirs | None) -> Place:
+    return HostPlace(subject.python, subject.root, subject.env, dirs)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mlpack.measure.request import RawRequest
+from mlpack.measure.request import RawCall, RawRequest
 
 ROUNDS = 5
 """Rounds of concurrent requests: the first fills caches and arenas, the peak settles in the next ones."""
 SERVER_MODULES: dict[tuple[str, str], tuple[str, ...]] = {
     ("gunicorn", "wsgi"): ("gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
     ("gunicorn", "asgi"): ("gunicorn.app.wsgiapp", "gunicorn.workers.gasgi"),
+    ("celery", "wsgi"): ("celery.bin.worker", "celery.apps.worker", "celery.concurrency.prefork"),
     ("uvicorn", "asgi"): ("uvicorn.main", "uvicorn.protocols.http.auto", "uvicorn.loops.auto", "uvicorn.lifespan.on"),
 }
 """What a worker of the server holds beside the app; imported where installed, so that it is counted."""
@@ -25,11 +28,11 @@ class Subject:
 
     service: str
     app: str
-    """``module:attribute`` or ``module:factory()``."""
+    """``module:attribute`` or ``module:factory()``; of a called task or function the module alone counts."""
     root: Path
     """The folder that the app is imported from."""
     python: Path
-    request: RawRequest
+    request: RawRequest | RawCall
     env: Mapping[str, str]
     """All of the child's environment: thread variables, the user's own with paths of this host, PATH."""
     interface: Literal["wsgi", "asgi"] | None = None
@@ -37,6 +40,8 @@ class Subject:
     libraries: tuple[str, ...] = ()
     """Modules of the inference runtimes, imported before the app to tell them apart."""
     model_files: tuple[Path, ...] = ()
+    models: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Model -> its files, of ``model_files``; of two or more each one's share is told."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +55,33 @@ class Deadlines:
 DEADLINES = Deadlines()
 
 
-def child_task(subject: Subject, folder: Path, concurrency: int) -> dict[str, Any]:
-    """What the child is told, as JSON; the request's body goes through a file in ``folder``."""
-    request = subject.request
-    body = folder / "body"
-    body.write_bytes(request.body)
-    return {
+def child_task(subject: Subject, folder: Path | None, concurrency: int) -> dict[str, Any]:
+    """What the child is told, as JSON. The request's body (or the call's arguments) goes through a file in
+    ``folder``; without one (the child sees other files: a container) it goes with the task."""
+    asked = subject.request
+    task: dict[str, Any] = {
         "app": subject.app,
+        "call": None,
         "interface": subject.interface,
         "libraries": [*SERVER_MODULES.get((subject.server, subject.interface or "wsgi"), ()), *subject.libraries],
         "concurrency": concurrency,
         "rounds": ROUNDS,
         "fork": 0,
         "fork_deadline_s": 0,
-        "request": {
-            "method": request.method,
-            "path": request.path,
-            "headers": [list(pair) for pair in request.headers],
-            "body_file": str(body) if request.body else None,
-            "status": request.status,
-        },
+        "body_file": None,
+        "request": None,
     }
+    if isinstance(asked, RawCall):
+        body = json.dumps({"args": asked.args, "kwargs": asked.kwargs}).encode()
+        task["call"] = asked.target
+    else:
+        body = asked.body
+        headers = [list(pair) for pair in asked.headers]
+        task["request"] = {"method": asked.method, "path": asked.path, "headers": headers, "status": asked.status}
+    if body and folder is not None:
+        file = folder / "body"
+        file.write_bytes(body)
+        task["body_file"] = str(file)
+    elif body:
+        task["body_base64"] = base64.b64encode(body).decode()
+    return task

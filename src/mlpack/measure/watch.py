@@ -1,7 +1,8 @@
 """Watches the measured process between its stops and reads it exactly at each: what a stage held and how high it went.
 
 Two independent peaks of anonymous memory, the higher counts: samples every few milliseconds, and the kernel's own
-high-water mark of RSS (VmHWM, set back at each stop), which misses nothing however short.
+high-water mark of RSS (VmHWM, set back at each stop), which misses no process's spike however short. Of spikes of
+several processes at the same moment the mark counts the highest one; their sum is left to the samples.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mlpack.meter.sampler import Sampler
 from mlpack.meter.smaps import Status, parse_status
 from mlpack.meter.snapshot import ProcessReading, snapshot
 from mlpack.meter.sources import Quick, kernel_bytes, process_source, tree
-from mlpack.meter.totals import totals
+from mlpack.meter.totals import by_file, totals
 
 EVERY_S = 0.005
 TREE_EVERY = 40
@@ -24,11 +25,11 @@ TREE_EVERY = 40
 
 
 class Watch:
-    """Readings of process ``pid`` and its descendants. ``weights``: the models' files, to tell them from libraries."""
+    """Readings of process ``pid`` and its descendants. ``weights``: each model's files, to tell them from libraries."""
 
-    def __init__(self, proc: Path, pid: int, weights: Sequence[Path], dirs: CgroupDirs | None) -> None:
+    def __init__(self, proc: Path, pid: int, weights: Mapping[str, Sequence[Path]], dirs: CgroupDirs | None) -> None:
         self._proc, self._pid, self._dirs = proc, pid, dirs
-        self._weights = frozenset(str(path.resolve()) for path in weights)
+        self._weights = {name: frozenset(map(_identity, files)) for name, files in weights.items()}
         self._pids: tuple[int, ...] = (pid,)
         self._count = 0
         self._other_rss = 0
@@ -53,14 +54,13 @@ class Watch:
         processes = self.processes()
         sums = totals(processes)
         peak_rss = max((p.peak_rss_bytes for p in processes), default=0)
-        peak = max(lap.anonymous_bytes, sums.anonymous_bytes)
-        if len(processes) == 1:
-            # Files and shared memory were at most ``_other_rss`` at that moment: the rest was anonymous.
-            peak = max(peak, peak_rss - self._other_rss)
+        spike = max((self._spike(process) for process in processes), default=0)
+        peak = max(lap.anonymous_bytes, sums.anonymous_bytes + spike)
         self._other_rss = 0
         for process in processes:
             with suppress(OSError):  # not permitted: the mark stays, and later peaks are not understated
                 (self._proc / str(process.pid) / "clear_refs").write_text("5")
+        weights = {model: self._of_weights(processes, files) for model, files in self._weights.items()}
         return StageReading(
             name=name,
             seconds=seconds,
@@ -70,7 +70,8 @@ class Watch:
             anonymous_bytes=sums.anonymous_bytes,
             anonymous_peak_bytes=peak,
             mapped_bytes=sums.mapped_bytes,
-            mapped_weights_bytes=self._of_weights(sums.by_path),
+            mapped_weights_bytes=sum(weights.values()),
+            mapped_by_model=weights if len(weights) > 1 else {},
             shm_bytes=sums.shm_bytes,
             kernel_bytes=self._kernel(),
             rss_peak_bytes=peak_rss,
@@ -86,8 +87,26 @@ class Watch:
         statuses = (_status(self._proc, pid) for pid in self._pids)
         return sum(kernel_bytes(status) for status in statuses if status)
 
-    def _of_weights(self, by_path: Mapping[str, int]) -> int:
-        return sum(size for path, size in by_path.items() if path in self._weights)
+    @property
+    def highest_bytes(self) -> int:
+        """The highest anonymous memory that was sampled, of all stages."""
+        return self._sampler.peaks.anonymous_bytes
+
+    def anonymous_bytes(self) -> int:
+        """Anonymous memory of the tree at this moment, exactly; the process should hold still."""
+        return totals(self.processes()).anonymous_bytes
+
+    def _spike(self, process: ProcessReading) -> int:
+        """How far ``process`` was once above what it holds now: its high-water mark, less files and shared memory."""
+        now = process.rss_bytes - process.anonymous_bytes
+        # Of the first process the most that these were is known; the rest of the mark was anonymous.
+        other = max(now, self._other_rss) if process.pid == self._pid else now
+        return max(0, process.peak_rss_bytes - other - process.anonymous_bytes)
+
+    def _of_weights(self, processes: Sequence[ProcessReading], files: frozenset[tuple[int, str]]) -> int:
+        """Mapped bytes of one model's ``files``. By inode and name: a container sees them at other paths."""
+        kept = [p._replace(files=tuple(f for f in p.files if (f.inode, Path(f.path).name) in files)) for p in processes]
+        return sum(by_file(kept, shm=False).values())
 
     def _quick(self) -> Quick | None:
         self._count += 1
@@ -97,6 +116,12 @@ class Watch:
         if status is not None:
             self._other_rss = max(self._other_rss, status.file_bytes + status.shm_bytes)
         return self._source()
+
+
+def _identity(path: Path) -> tuple[int, str]:
+    """Inode and name; the device is left out, as overlays and btrfs tell smaps another one than stat."""
+    whole = path.resolve()
+    return whole.stat().st_ino, whole.name
 
 
 def _status(proc: Path, pid: int) -> Status | None:

@@ -11,8 +11,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from mlpack.errors import MlpackError
 from mlpack.measure.errors import AppError, explain
@@ -21,7 +22,7 @@ from mlpack.meter.cgroup import CgroupDirs
 from mlpack.meter.sources import tree
 from mlpack.units import show_duration
 
-PROGRAM = ("mlpack.measure.drive", "mlpack.measure.child")
+PROGRAM = ("mlpack.measure.drive", "mlpack.measure.called", "mlpack.measure.child")
 LAUNCH = """\
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)
@@ -33,60 +34,137 @@ os.execv(sys.argv[2], sys.argv[2:])
 its memory is charged there from the first page."""
 
 
-class Worker:
-    """A measured process. ``with`` ends it and all that it started."""
+class Place(Protocol):
+    """Where the measured process runs: on this host, or in a container of its own."""
 
-    def __init__(
-        self, python: Path, root: Path, env: Mapping[str, str], task: Mapping[str, Any], dirs: CgroupDirs | None
-    ) -> None:
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._python = python
-        group = str(dirs.memory / "cgroup.procs") if dirs else ""
-        program = bundle(PROGRAM, "main_module.main()")
-        argv = [str(python), "-I", "-S", "-c", LAUNCH, group, str(python), "-u", "-c", program]
+    @property
+    def python(self) -> str:
+        """How messages call the Python that runs it."""
+
+    @property
+    def missing_hint(self) -> str:
+        """What to do about a module that it lacks; ``{}`` stands for the module."""
+
+    def start(self, program: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start ``python -c program`` with pipes for the conversation. Raises MlpackError: it cannot be started."""
+
+    def pid_of(self, started: subprocess.Popen[bytes]) -> int:
+        """The process to look at, as this machine numbers it. Raises MlpackError: it cannot be seen from here."""
+
+    def counters(self) -> CgroupDirs | None:
+        """The control group that holds the process and nothing else, once it runs; None where there is none."""
+
+    def seen_from_here(self, folder: str) -> Path:
+        """How this process reaches a folder that the measured one calls ``folder``."""
+
+    def end(self) -> None:
+        """Remove what ``start`` made besides the process that it returned."""
+
+
+@dataclass(frozen=True)
+class HostPlace:
+    """A child process of this one. ``dirs``: the control group that it joins before its first page."""
+
+    executable: Path
+    root: Path
+    env: Mapping[str, str]
+    dirs: CgroupDirs | None
+
+    @property
+    def python(self) -> str:
+        """Its path."""
+        return str(self.executable)
+
+    @property
+    def missing_hint(self) -> str:
+        """Another Python may have it."""
+        return f"{self.executable} has no module {{!r}}; name the project's own Python with --python"
+
+    def start(self, program: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start it in ``root``."""
+        group = str(self.dirs.memory / "cgroup.procs") if self.dirs else ""
+        argv = [self.python, "-I", "-S", "-c", LAUNCH, group, self.python, "-u", "-c", program]
         try:
             # Not process.run: this one is talked with while it lives.
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 argv,
-                cwd=root,
-                env=dict(env),
+                cwd=self.root,
+                env=dict(self.env),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._log,
+                stderr=log,
                 start_new_session=True,
             )
         except OSError as error:
-            self._log.close()
             hint = "name the project's Python with --python"
-            raise MlpackError(f"cannot start {python}: {error.strerror}", where=str(root), hint=hint) from error
-        self.pid = self._process.pid
+            raise MlpackError(
+                f"cannot start {self.executable}: {error.strerror}", where=str(self.root), hint=hint
+            ) from error
+
+    def pid_of(self, started: subprocess.Popen[bytes]) -> int:
+        """Itself."""
+        return started.pid
+
+    def counters(self) -> CgroupDirs | None:
+        """The group that it joined."""
+        return self.dirs
+
+    def seen_from_here(self, folder: str) -> Path:
+        """The same."""
+        return Path(folder)
+
+    def end(self) -> None:
+        """Nothing else was made."""
+
+
+class Worker:
+    """A measured process. ``with`` ends it and all that it started."""
+
+    def __init__(self, place: Place, task: Mapping[str, Any]) -> None:
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._place, self._called = place, task.get("call") is not None
         self._buffer = b""
-        self._send(json.dumps(dict(task)))
+        try:
+            self._process = place.start(bundle(PROGRAM, "main_module.main()"), self._log)
+        except BaseException:
+            place.end()
+            self._log.close()
+            raise
+        try:
+            self._send(json.dumps(dict(task)))
+            self.pid = place.pid_of(self._process)
+        except BaseException as error:
+            said = self.log()
+            self.__exit__()
+            if isinstance(error, MlpackError) and said:
+                raise MlpackError(f"{error.what}: {said}", where=error.where, hint=error.hint) from error
+            raise
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pid in reversed(tree(Path("/proc"), self.pid)):
+        for pid in reversed(tree(Path("/proc"), self._process.pid)):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         with suppress(OSError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
+        self._place.end()
 
-    def go(self) -> None:
-        """Let it go on to the next stage."""
-        self._send("go")
+    def go(self, what: str = "go") -> None:
+        """Let it go on to the next stage; after the last one, ``rounds N``: N rounds of requests more."""
+        self._send(what)
 
     def stage(self, name: str, within_s: float) -> dict[str, Any]:
         """Wait until stage ``name`` is over; it then holds still. Raises AppError: the app failed, hung, or died."""
         message = self._next(name, time.monotonic() + within_s, within_s)
         if "error" in message:
-            raise explain(message, python=self._python, log=self.log())
+            raise explain(message, place=self._place, log=self.log())
         return message
 
     def log(self) -> str:

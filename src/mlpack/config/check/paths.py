@@ -31,6 +31,10 @@ def _project_paths(spec: Spec) -> Iterator[tuple[str, str]]:
     for name, service in spec.services.items():
         if service.build is not None:
             yield from _build(f"services.{name}.build", service.build)
+        if service.measure is not None:
+            given = {"args": list(service.measure.args), "kwargs": service.measure.kwargs}
+            for key, data in given.items():
+                yield from ((f"services.{name}.measure.{key}", path) for path in _named_in(data, "file"))
     for name, volume in spec.volumes.items():
         if volume.path is not None:
             yield f"volumes.{name}.path", volume.path

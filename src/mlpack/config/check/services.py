@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterator
 
 from mlpack.config.check.said import Said
 from mlpack.servers import SERVERS
 from mlpack.servers.base import Role
-from mlpack.spec import Model, Service, Spec
+from mlpack.spec import Call, Model, Service, Spec
 
 RUNS_AN_APP: tuple[Role, ...] = ("app", "worker", "actors")
 _APP = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.\w+)*(\([^()]*\))?")
 _CELERY_APP = re.compile(rf"{_APP.pattern}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_CALL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.\w+)*")
 _ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
@@ -60,9 +62,19 @@ def _service(at: str, service: Service) -> Iterator[Said]:
         yield Said(f"{at}.domain", f"{service.domain!r} is not a host name", "write it like app.example.org")
     if service.health is not None and not service.health.startswith("/"):
         yield Said(f"{at}.health", f"{service.health!r} is not a path", "write it like /health")
+    if service.measure is not None and role in RUNS_AN_APP:
+        yield from _call(f"{at}.measure", service.measure)
     for key in service.env:
         if not _ENV_KEY.fullmatch(key):
             yield Said(f"{at}.env.{key}", f"{key!r} cannot name a variable", "letters, digits and _, no digit first")
+
+
+def _call(at: str, call: Call) -> Iterator[Said]:
+    if not _CALL.fullmatch(call.call):
+        yield Said(f"{at}.call", f"{call.call!r} is not module:function", 'write it like "backend.tasks:analyze"')
+    for name in call.kwargs:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            yield Said(f"{at}.kwargs.{name}", f"{name!r} cannot name an argument", "write it as in Python")
 
 
 def _needs(at: str, service: Service, role: Role) -> Iterator[Said]:
@@ -78,6 +90,9 @@ def _misplaced(at: str, service: Service, role: Role) -> Iterator[Said]:
     """Fields that this server would silently ignore."""
     if service.app is not None and role not in RUNS_AN_APP:
         yield Said(f"{at}.app", f"{service.server} runs no app", f"servers that do: {_servers(*RUNS_AN_APP)}")
+    if service.measure is not None and role not in RUNS_AN_APP:
+        what = f"{service.server} runs no code of the project, so there is nothing to call"
+        yield Said(f"{at}.measure", what, f"servers that do: {_servers(*RUNS_AN_APP)}")
     for field, written in (("to", "to"), ("domain", "domain"), ("rate_per_s", "rate")):
         if getattr(service, field) is not None and role != "proxy":
             what = f"{service.server} is no proxy, so `{written}` has no effect"

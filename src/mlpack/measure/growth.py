@@ -1,0 +1,69 @@
+"""Decides whether a worker keeps memory of every request, from its anonymous memory after each of many equal spans.
+
+Healthy workers settle: allocators fill their arenas, caches fill up, garbage waits for its collector. A leak goes on.
+So growth counts only if it is steady, larger than noise, and goes on at the same pace in a second series. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from mlpack.units import KIB
+
+SPANS = 16
+"""Readings of one series, one after each span of requests."""
+LEAST_SPANS = 8
+FOR_S = 4.0
+"""What a series should take, where requests are quick."""
+MOST_S = 60.0
+"""What it may take; an app too slow for ``LEAST_SPANS`` rounds within it is not looked at."""
+MOST_ROUNDS = 50
+"""Rounds in one span, at most: 16 spans of 50 show 1 KiB a request with ease."""
+NOISE_BYTES = 256 * KIB
+"""A series that grows by less in all has not grown: stacks and arenas come and go by such amounts."""
+RISING_SHARE = 0.8
+"""Of all pairs of readings, how many must rise: a step rises in half of them at most, noise in half."""
+SAME_PACE = 0.7
+"""The second series of a leak grows as fast as the first; what settles (log-like at worst) grows half as fast."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """How a series is made: ``spans`` readings, ``rounds`` rounds of requests before each."""
+
+    spans: int
+    rounds: int
+
+
+def series(round_s: float) -> Series | None:
+    """How many rounds to try when one takes ``round_s``; None: too slow to look."""
+    round_s = max(round_s, 1e-6)
+    if round_s * LEAST_SPANS > MOST_S:
+        return None
+    spans = min(SPANS, int(MOST_S / round_s))
+    return Series(spans, max(1, min(MOST_ROUNDS, int(FOR_S / spans / round_s))))
+
+
+def suspicious(readings: Sequence[int]) -> bool:
+    """Whether ``readings`` (bytes, in their order) rise steadily and by more than noise."""
+    pairs = [(a, b) for index, a in enumerate(readings) for b in readings[index + 1 :]]
+    rising = sum(b > a for a, b in pairs)
+    return slope(readings) * (len(readings) - 1) > NOISE_BYTES and rising >= RISING_SHARE * len(pairs)
+
+
+def slope(readings: Sequence[int]) -> float:
+    """Bytes per span: the median of the slopes of all pairs (Theil-Sen), which outliers do not move."""
+    return median(
+        (later - earlier) / (j - i)
+        for i, earlier in enumerate(readings)
+        for j, later in enumerate(readings[i + 1 :], start=i + 1)
+    )
+
+
+def growth(first: Sequence[int], second: Sequence[int], requests_per_span: int) -> float:
+    """Bytes kept of every request, 0 where none show. ``second``: a further series after a suspicious first one."""
+    if not suspicious(first) or not suspicious(second) or slope(second) < SAME_PACE * slope(first):
+        return 0.0
+    return slope(second) / requests_per_span

@@ -1,0 +1,167 @@
+"""Leads one worker through its life and looks at it at every stop; the readings that all else is worked out from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from mlpack.errors import MlpackError
+from mlpack.measure.errors import AppError
+from mlpack.measure.growth import growth, series, suspicious
+from mlpack.measure.result import StageName, StageReading
+from mlpack.measure.shares import Opening
+from mlpack.measure.subject import ROUNDS, Deadlines, Subject
+from mlpack.measure.watch import Watch
+from mlpack.measure.worker import Place, Worker
+from mlpack.meter.cache import code_files, evict
+from mlpack.meter.cgroup import CgroupDirs, read_counters
+from mlpack.meter.opens import Opens
+from mlpack.meter.sources import process_source, tree
+from mlpack.units import show_bytes, show_duration
+
+PROC = Path("/proc")
+START_S = 60.0
+"""A bare Python may take this long to start on a busy machine; it is not the app's time."""
+WEIGHTS_SHARE = 0.1
+"""A model's weights are its largest file and every other of at least a tenth of that; the rest is configuration."""
+
+
+@dataclass
+class Lived:
+    """All that was seen. ``facts``: what the child told. ``growth``: bytes kept of each request; None: not looked."""
+
+    readings: dict[StageName, StageReading] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    openings: list[Opening] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
+    growth: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def live(
+    subject: Subject,
+    place: Place,
+    task: Mapping[str, Any],
+    *,
+    deadlines: Deadlines,
+    progress: Callable[[str], None],
+) -> Lived:
+    """A worker's whole life in ``place``. Raises AppError."""
+    lived = Lived()
+    models = dict(subject.models) or ({"": subject.model_files} if subject.model_files else {})
+    weights = {name: heaviest(files) for name, files in models.items()}
+    lived.sizes = {name: sum(file.stat().st_size for file in files) for name, files in weights.items() if name}
+    names: Sequence[StageName] = get_args(StageName)
+    began_s, warm_bytes = time.monotonic(), None
+    progress(names[0])
+    with ExitStack() as stack:
+        worker = stack.enter_context(Worker(place, task))
+        dirs = place.counters()
+        watch = stack.enter_context(Watch(PROC, worker.pid, models, dirs))
+        try:
+            for name in names:
+                if name != names[0]:
+                    progress(name)
+                within_s = deadlines.load_s if name in names[:4] else deadlines.request_s
+                within_s = max(within_s, START_S) if name == "interpreter" else within_s
+                message = worker.stage(name, within_s * (ROUNDS if name == "together" else 1))
+                spent_s = time.monotonic() - began_s if name == "interpreter" else message["seconds"]
+                lived.readings[name] = watch.stop(name, spent_s)
+                lived.facts |= message
+                if name == "interpreter":
+                    _make_cold(subject, place, message["folders"], lived)
+                    stack.enter_context(_openings(weights, worker, lived))
+                if name == "first" and dirs:
+                    warm_bytes = read_counters(dirs).refault_bytes
+                if name == "idle" and dirs and warm_bytes is not None:
+                    lived.facts["refault_bytes"] = (read_counters(dirs).refault_bytes or 0) - warm_bytes
+                if message.get("absent"):
+                    absent = ", ".join(message["absent"])
+                    lived.notes.append(f"not importable by {place.python}, so not counted: {absent}")
+                if name != names[-1]:
+                    worker.go()
+            progress("growth")
+            _grow(worker, watch, lived, task["concurrency"], deadlines)
+        except AppError as error:
+            raise _explained(error, watch, dirs) from error
+    return lived
+
+
+def heaviest(files: Sequence[Path]) -> tuple[Path, ...]:
+    """The files of a model that are its weights, by size."""
+    sizes = {file: file.stat().st_size for file in files}
+    least = WEIGHTS_SHARE * max(sizes.values(), default=0)
+    return tuple(file for file, size in sizes.items() if size >= least)
+
+
+def _make_cold(subject: Subject, place: Place, folders: Sequence[str], lived: Lived) -> None:
+    """Weights and libraries leave the page cache, or a note says that they did not."""
+    libraries = code_files([place.seen_from_here(folder) for folder in folders])
+    evicted = evict([*subject.model_files, *libraries])
+    if not evicted.cold:
+        lived.notes.append(f"cache warm, load time and refaults are not proven: {evicted.because()}")
+
+
+def _openings(weights: Mapping[str, Sequence[Path]], worker: Worker, lived: Lived) -> Opens:
+    """Notes in ``lived`` what the worker held when a model's file was opened."""
+    source = process_source(PROC, lambda: tree(PROC, worker.pid))
+    named = {name: files for name, files in weights.items() if name}
+
+    def seen(model: str) -> None:
+        reading = source()
+        if reading is not None:
+            # the stage under way is the one after the last reading
+            done = len(lived.readings)
+            names: Sequence[StageName] = get_args(StageName)
+            lived.openings.append(Opening(model, names[min(done, len(names) - 1)], reading.anonymous_bytes))
+
+    return Opens(named, seen)
+
+
+def _grow(worker: Worker, watch: Watch, lived: Lived, concurrency: int, deadlines: Deadlines) -> None:
+    """Send more of the same requests and see what is kept of each."""
+    round_s = lived.readings["together"].seconds / ROUNDS
+    plan = series(round_s)
+    if plan is None:
+        lived.notes.append(
+            f"growth was not looked for: {concurrency} requests at once take {show_duration(round_s)}, too long for "
+            "the dozen rounds that it takes"
+        )
+        return
+
+    def readings() -> list[int]:
+        found = []
+        for _ in range(plan.spans):
+            worker.go(f"rounds {plan.rounds}")
+            worker.stage("growth", deadlines.request_s * plan.rounds)
+            found.append(watch.anonymous_bytes())
+        return found
+
+    first = readings()
+    lived.growth = growth(first, readings(), plan.rounds * concurrency) if suspicious(first) else 0.0
+    after = watch.stop("together", lived.readings["together"].seconds)
+    if lived.growth:
+        requests = plan.spans * plan.rounds * concurrency
+        lived.notes.append(
+            f"every request leaves {show_bytes(round(lived.growth))} behind ({requests} more of the same, twice): a "
+            "leak, or a cache without a bound"
+        )
+    else:  # more rounds may have met in a higher peak than the first few
+        before = lived.readings["together"]
+        peak = max(before.anonymous_peak_bytes, after.anonymous_peak_bytes)
+        lived.readings["together"] = before.model_copy(update={"anonymous_peak_bytes": peak})
+
+
+def _explained(error: AppError, watch: Watch, dirs: CgroupDirs | None) -> AppError:
+    """A killed worker's error with what it held, and what the kernel's count says."""
+    if not error.killed:
+        return error
+    held = f"; it held {show_bytes(watch.highest_bytes)} of anonymous memory when last seen"
+    with suppress(MlpackError):  # the group of a container goes with it
+        if dirs and read_counters(dirs).oom_kills:
+            held += ", and the kernel counted it as out of memory"
+    return AppError(error.what + held, where=error.where, hint=error.hint, killed=True)
