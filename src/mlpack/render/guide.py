@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlpack.plan import Decided, Plan, ServicePlan, Term
+from mlpack.render.guide_machine import machine_view
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.targets.base import APP_UID
 from mlpack.targets.compose import COMPOSE_AT_LEAST, ENGINE_AT_LEAST, project_name, wait_s
 from mlpack.targets.compose_service import SECRETS
 from mlpack.targets.compose_steps import step_names
 from mlpack.targets.hub import hub_models
-from mlpack.targets.images import profile_suffix
+from mlpack.targets.images import images, profile_suffix
 from mlpack.targets.secret_files import secret_names
 from mlpack.units import show_duration, show_mib
 
@@ -31,11 +32,27 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "up_argv": ("mlpack", "up", *plan.profiles),
         "folder": folder,
         "script": f"./{folder}/deploy.sh",
+        "up_script": f"./{folder}/deploy.sh up",
         "project": project_name(plan),
         "engine_at_least": ENGINE_AT_LEAST,
         "compose_at_least": COMPOSE_AT_LEAST,
         "wait_plain": str(wait_s(plan)),
         "uid": str(APP_UID),
+        "machine": machine_view(plan),
+        "images": [_image(image.reference) for image in images(plan)],
+        "tensorflow": any("tensorflow" in service.runtimes for service in plan.services.values()),
+        "published": [str(service.publish) for service in plan.services.values() if service.publish],
+        "max_bodies": [
+            {"name": name, "size": show_mib(service.max_body_bytes)}
+            for name, service in plan.spec.services.items()
+            if service.max_body_bytes
+        ],
+        "kept_folders": [volume.path for volume in plan.spec.volumes.values() if volume.path],
+        "kept_volumes": [
+            {"name": name, "full": f"{project_name(plan)}_{name}"}
+            for name, volume in plan.spec.volumes.items()
+            if not volume.path
+        ],
         "limits": show_mib(plan.budget.used_bytes),
         "usable": show_mib(plan.budget.usable_bytes.value),
         "usable_because": plan.budget.usable_bytes.because,
@@ -52,6 +69,15 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "from_hub": any(hub_models(plan, name) for name in plan.services),
         "steps": [step for name in plan.services for step in step_names(plan, name)],
         "findings": [finding.message for finding in plan.findings],
+    }
+
+
+def _image(reference: str) -> dict[str, object]:
+    return {
+        "reference": reference,
+        "size_argv": ("docker", "image", "inspect", "--format", "{{.Size}}", reference),
+        "layers_argv": ("docker", "history", "--no-trunc", "--format", "{{.Size}} {{.CreatedBy}}", reference),
+        "inside_argv": ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", reference),
     }
 
 
