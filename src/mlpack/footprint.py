@@ -1,6 +1,6 @@
 """Footprint: the memory of ONE process of a service, region by region, and the times that belong to it.
 
-The planner multiplies by the server's fork point; see ``planner/memory.py``. Measured behaviour: docs/memory.md.
+The planner multiplies by the server's fork point; see ``planner/moments.py``. Measured behaviour: docs/memory.md.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.planner.build import CELERY, GUNICORN, UVICORN, footprint, region, subject
 
-from mlpack.planner.memory import Need, fork_point, need
+from mlpack.planner.memory import Need, need
+from mlpack.planner.moments import fork_point
 from mlpack.planner.subject import Choice
 from mlpack.units import MIB
 

@@ -10,7 +10,7 @@ from mlpack.planner.alternatives import must_bytes
 from mlpack.planner.budget import Household, water_fill
 from mlpack.planner.capacity import candidates, in_turn, pick
 from mlpack.planner.decide import whole
-from mlpack.planner.memory import Need, need
+from mlpack.planner.memory import Need, need, sums
 from mlpack.planner.refusal import refuse_household, refuse_limit
 from mlpack.planner.subject import Choice, Subject
 from mlpack.report import Finding
@@ -90,12 +90,13 @@ class Settled:
 def claim(subject: Subject, spec: Spec) -> Claim:
     """All ways to run ``subject``. Raises SpecError or DoesNotFit where the user's own numbers allow none."""
     ways = candidates(subject, spec.load)
-    needs = {choice: need(subject, choice) for choice in ways}
+    known = sums(subject)
+    needs = {choice: need(subject, choice, known) for choice in ways}
     turns: dict[Choice, Choice] = {}
     for choice in ways:
         other = in_turn(subject, choice)
         if other is not None and needs[choice].load > needs[choice].serve:
-            needs[other] = need(subject, other)
+            needs[other] = need(subject, other, known)
             turns[choice] = other
     insisted = subject.service.memory_bytes
     smallest = min(needs, key=lambda choice: (choice.replicas * needs[choice].limit, choice.workers, choice.in_turn))

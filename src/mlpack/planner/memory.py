@@ -1,28 +1,19 @@
-"""How much memory a choice needs: the regions of one process times the fork point, and the limit that follows.
+"""How much memory a choice needs: the regions of one process, multiplied by moments.py, and the limit that follows.
 
-The fork table here is the only multiplier of memory in mlpack. Rule and measurements: docs/memory.md.
+Totals are worked out for every candidate, rows only for the one that is taken or refused; both by the same counts.
+Rule and measurements: docs/memory.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from operator import mul
 from typing import Literal, NamedTuple
 
-from mlpack.footprint import Region, Stage
-from mlpack.plan import Decided, ForkPoint, MemoryPlan, Term
-from mlpack.planner.decide import whole
+from mlpack.footprint import Stage
+from mlpack.planner.moments import Counts, Moment, When, fork_point, has_master, multiplicity
 from mlpack.planner.subject import Choice, Subject
-from mlpack.units import MIB, ceil_mib, show_mib
-
-FORKED_ONCE: dict[ForkPoint, frozenset[Stage]] = {
-    "never": frozenset(),
-    "before-import": frozenset(),
-    "after-import": frozenset({"import"}),
-    "after-load": frozenset({"import", "load"}),
-}
-"""The stages that happen before the fork: their anonymous memory exists once, plus what each child unshares."""
+from mlpack.units import MIB, ceil_mib
 
 PEAK_FACTOR, MAPPED_FACTOR = 1.05, 0.10
 """limit = 1.05 * max(load, serve) + 0.10 * mapped: 1.05-1.31 of the latency boundary of ten services, never under."""
@@ -45,8 +36,6 @@ SHM_DEFAULT_BYTES = 64 * MIB
 UPLOADS_AT_ONCE = 8
 """Largest uploads held in /tmp at once by one replica, where neither load nor verification says how many come."""
 
-When = Literal["load", "serve", "reload"]
-
 
 class Row(NamedTuple):
     """A row of the sum, light enough to be worked out for every candidate."""
@@ -62,10 +51,8 @@ class Row(NamedTuple):
 
 
 class Need(NamedTuple):
-    """What one replica needs: rows at start-up and while serving, in bytes, without and with headroom."""
+    """What one replica needs at start-up and while serving, in bytes, without and with headroom."""
 
-    load_rows: tuple[Row, ...]
-    serve_rows: tuple[Row, ...]
     load: int
     serve: int
     lower: int
@@ -74,22 +61,61 @@ class Need(NamedTuple):
     reloads: bool = False
     """The serving peak is that of one worker loading again while the others serve."""
 
-
-def fork_point(subject: Subject, choice: Choice) -> ForkPoint:
-    """Where the workers part under ``choice``; one process that forks nothing is ``never``."""
-    if choice.preload and subject.facts.preload_fork_point:
-        return subject.facts.preload_fork_point
-    return subject.facts.fork_point
+    @property
+    def serving(self) -> When:
+        """The moment of the serving peak."""
+        return "reload" if self.reloads else "serve"
 
 
-def has_master(subject: Subject, choice: Choice) -> bool:
-    """A process beside the workers. A spawning supervisor exists only when there is more than one worker.
+class Sums(NamedTuple):
+    """All regions of one process, summed by multiplicity: what they take, and what they surely need."""
 
-    Programs without an app of the project are packaged whole, masters and all; so is Ray's head.
-    """
-    if not subject.facts.has_master or subject.facts.role not in ("app", "worker"):
-        return False
-    return choice.workers > 1 or subject.reload or subject.facts.role != "app" or subject.facts.fork_point != "never"
+    bytes: Counts
+    lower: Counts
+    mapped: int
+
+
+def sums(subject: Subject) -> Sums:
+    """The footprint's regions, added up once for all candidates."""
+    found, least = dict.fromkeys(Counts._fields, 0), dict.fromkeys(Counts._fields, 0)
+    mapped = 0
+    for region in subject.footprint.regions:
+        name = multiplicity(region)
+        if name is not None:
+            found[name] += region.bytes
+            least[name] += min(region.lower_bytes, region.bytes)
+        if region.kind == "mapped":
+            mapped += region.bytes
+    return Sums(Counts(**found), Counts(**least), mapped)
+
+
+def need(subject: Subject, choice: Choice, known: Sums | None = None) -> Need:
+    """The whole sum for one replica under ``choice``; bytes. ``known``: ``sums(subject)``, where there are many."""
+    all_ = known or sums(subject)
+    fork = fork_point(subject, choice)
+    start, work = Moment.of(choice, fork, "load"), Moment.of(choice, fork, "serve")
+    beside = list(_beside(subject, choice, work))
+    alike = start.workers == work.workers and subject.facts.role != "proxy"
+    loading, surely_loading = _total(start, all_, beside if alike else _beside(subject, choice, start))
+    serving, surely = _total(work, all_, beside)
+    reloads = False
+    if choice.workers > 1 and fork != "after-load":
+        reloading, surely_reloading = _total(Moment.of(choice, fork, "reload"), all_, beside)
+        if reloading > serving:
+            serving, surely, reloads = reloading, surely_reloading, True
+    limit = ceil_mib(round(PEAK_FACTOR * max(loading, serving) + MAPPED_FACTOR * all_.mapped))
+    return Need(loading, serving, max(surely_loading, surely), all_.mapped, limit, reloads)
+
+
+def _total(moment: Moment, all_: Sums, beside: Iterable[Row]) -> tuple[int, int]:
+    """Bytes at one moment, and those that are surely needed."""
+    counts = moment.counts()
+    bytes_ = sum(map(mul, counts, all_.bytes))
+    lower = sum(map(mul, counts, all_.lower))
+    for row in beside:
+        bytes_ += row.each * row.times
+        lower += row.lower * row.times
+    return bytes_, lower
 
 
 def uploads_at_once(subject: Subject, choice: Choice) -> int:
@@ -105,123 +131,39 @@ def tmp_used_bytes(subject: Subject, choice: Choice) -> int:
     return TMP_USED_BYTES + uploads_at_once(subject, choice) * (subject.service.max_body_bytes or 0)
 
 
-def need(subject: Subject, choice: Choice) -> Need:
-    """The whole sum for one replica under ``choice``; bytes."""
-    load = tuple(_rows(subject, choice, "load"))
-    serve = tuple(_rows(subject, choice, "serve"))
-    loading, serving = total(load), total(serve)
-    reloads = False
-    if choice.workers > 1 and "load" not in FORKED_ONCE[fork_point(subject, choice)]:
-        reload = tuple(_rows(subject, choice, "reload"))
-        reloading = total(reload)
-        if reloading > serving:
-            serve, serving, reloads = reload, reloading, True
-    mapped = sum(r.bytes for r in subject.footprint.regions if r.kind == "mapped")
-    limit = ceil_mib(round(PEAK_FACTOR * max(loading, serving) + MAPPED_FACTOR * mapped))
-    return Need(load, serve, loading, serving, max(lower(load), lower(serve)), mapped, limit, reloads)
-
-
-def total(rows: Iterable[Row]) -> int:
-    """Bytes of all rows."""
-    return sum([row.each * row.times for row in rows])
-
-
-def lower(rows: Iterable[Row]) -> int:
-    """Bytes that the rows surely need."""
-    return sum([row.lower * row.times for row in rows])
-
-
-def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int]) -> MemoryPlan:
-    """The sum as part of the plan, under the limit that was decided."""
-    steady = total(row for row in sum_.serve_rows if row.held)
-    reservation = min(ceil_mib(steady), limit.value)
-    shm_used = total(row for row in sum_.serve_rows if row.shm)
-    shm = ceil_mib(1.25 * shm_used)
-    bodies = uploads_at_once(subject, choice)
-    size = max(TMP_BYTES, ceil_mib(1.25 * tmp_used_bytes(subject, choice)))
-    return MemoryPlan(
-        load_bytes=sum_.load,
-        serve_bytes=sum_.serve,
-        serve_reloads=sum_.reloads,
-        mapped_bytes=sum_.mapped,
-        lower_bytes=sum_.lower,
-        load_terms=tuple(_term(row) for row in sum_.load_rows),
-        serve_terms=tuple(_term(row) for row in sum_.serve_rows),
-        limit_bytes=limit,
-        reservation_bytes=whole(
-            value=reservation,
-            source=subject.footprint.source if not subject.packaged else "default",
-            because="what is held between requests: no activations, no load peaks, no health check",
-        ),
-        shm_bytes=whole(
-            value=max(SHM_DEFAULT_BYTES, shm),
-            source="calculated",
-            because=f"{show_mib(shm_used)} of shared memory in use and a quarter to spare",
-        )
-        if shm > SHM_DEFAULT_BYTES or (shm and subject.facts.role == "actors")
-        else None,
-        tmp_bytes=whole(
-            value=size,
-            source="calculated" if size > TMP_BYTES else "default",
-            because="scratch space; only pages in use are charged to the limit"
-            + (f", counted for {bodies} uploads at once" if bodies else ""),
-        ),
-    )
-
-
-@dataclass(frozen=True)
-class _Moment:
-    """How many workers exist, load and serve at one moment, and which stages happened once, before the fork."""
-
-    once: frozenset[Stage]
-    workers: int
-    loading: int
-    serving: int
-    concurrency: int
-
-    @staticmethod
-    def of(choice: Choice, fork: ForkPoint, when: When) -> _Moment:
-        """``load``: all at once, or the last in turn while the others serve already. ``reload``: one worker loads again
-        while the others serve. Else all serve."""
-        once, workers = FORKED_ONCE[fork], choice.workers
-        if "load" in once:  # the master alone loads, and no worker ever loads again
-            return _Moment(once, *((0, 1, 0) if when == "load" else (workers, 0, workers)), choice.concurrency)
-        one = (1, workers - 1)
-        loading, serving = {"load": one if choice.in_turn else (workers, 0), "serve": (0, workers), "reload": one}[when]
-        return _Moment(once, workers, loading, serving, choice.concurrency)
-
-    def count(self, region: Region) -> int:
-        """How many times ``region`` exists at this moment in one container."""
-        if region.kind == "gpu" or (region.kind == "mapped" and region.stage == "serve" and not self.serving):
-            return 0
-        if region.per == "moment":
-            return self.serving if region.stage == "serve" else self.loading
-        if region.per == "request":
-            return self.serving * self.concurrency
-        if region.kind in ("mapped", "shm", "kernel"):
-            return 1  # pages of a file, or shared on purpose: once per container. Kernel: see KERNEL_PER_PROCESS_BYTES
-        if region.stage == "serve":
-            return self.serving
-        return 1 if region.stage in self.once else self.workers
-
-
-def _rows(subject: Subject, choice: Choice, when: When) -> Iterable[Row]:
-    """The rows of the sum at one moment."""
-    moment = _Moment.of(choice, fork_point(subject, choice), when)
-    regions, master = subject.footprint.regions, has_master(subject, choice)
-    if master and not moment.once:
-        own = BARE_PYTHON_BYTES + subject.facts.anonymous_bytes
-        yield Row(f"{subject.facts.name} master", own, own, 1, "default")
-    for region in regions:
-        count = moment.count(region)
+def rows(subject: Subject, choice: Choice, when: When) -> tuple[Row, ...]:
+    """The sum at one moment row by row: every region, and what is beside the app."""
+    moment = Moment.of(choice, fork_point(subject, choice), when)
+    counts = moment.counts()._asdict()
+    found = []
+    for region in subject.footprint.regions:
+        name = multiplicity(region)
+        count = counts[name] if name is not None else 0
         if count and region.bytes:
             least = min(region.lower_bytes, region.bytes)
             held, shm = region.per == "process", region.kind == "shm"
-            yield Row(region.name, region.bytes, least, count, region.source, held, shm)
+            found.append(Row(region.name, region.bytes, least, count, region.source, held, shm))
+    beside = list(_beside(subject, choice, moment))
+    master = [row for row in beside if row.name.endswith(" master")]
+    return (*master, *found, *(row for row in beside if row not in master))
+
+
+def total(rows_: Iterable[Row]) -> int:
+    """Bytes of all rows."""
+    return sum([row.each * row.times for row in rows_])
+
+
+def _beside(subject: Subject, choice: Choice, moment: Moment) -> Iterator[Row]:
+    """What is in the container beside the regions of the app's processes."""
+    master = has_master(subject, choice)
+    if master and not moment.once:
+        own = BARE_PYTHON_BYTES + subject.facts.anonymous_bytes
+        yield Row(f"{subject.facts.name} master", own, own, 1, "default")
     if moment.once and moment.workers:
         each = _unshared_bytes(subject, moment.once)
         yield Row("copied on write", each, 0, moment.workers, _unshared_source(subject))
-    further = moment.workers + int(master) - int(any(region.kind == "kernel" for region in regions))
+    counted = any(region.kind == "kernel" for region in subject.footprint.regions)
+    further = moment.workers + int(master) - int(counted)
     if further > 0:
         yield Row("kernel, further processes", KERNEL_PER_PROCESS_BYTES, KERNEL_PER_PROCESS_BYTES, further, "default")
     if subject.facts.role == "proxy" and moment.serving:
@@ -241,9 +183,3 @@ def _unshared_bytes(subject: Subject, once: frozenset[Stage]) -> int:
     guess = max(known) if known and len(known) == len(subject.runtimes) else UNSHARED_BYTES
     bytes_ = subject.footprint.unshared_bytes if subject.footprint.unshared_bytes is not None else guess
     return min(bytes_, subject.footprint.sum_bytes("anonymous", *sorted(once)))
-
-
-@lru_cache(maxsize=4096)
-def _term(row: Row) -> Term:
-    """``row`` as a noun. Frozen, so that equal rows (most occur at start-up and while serving) share one."""
-    return Term(name=row.name, each_bytes=row.each, count=row.times, source=row.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlpack.plan import Decided
 from mlpack.planner.decide import whole
-from mlpack.planner.memory import has_master
+from mlpack.planner.moments import has_master
 from mlpack.planner.subject import Choice, Subject
 
 LEAST_PIDS = 128

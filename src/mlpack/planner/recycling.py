@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from mlpack.errors import SpecError
 from mlpack.plan import Decided, ServicePlan
 from mlpack.planner.decide import whole
-from mlpack.planner.memory import Need, fork_point
+from mlpack.planner.memory import Need
+from mlpack.planner.moments import fork_point
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.throughput import seconds
 from mlpack.report import Finding

@@ -9,7 +9,7 @@ from mlpack.errors import DoesNotFit
 from mlpack.planner.alternatives import fewer_replicas, must_bytes, smaller
 from mlpack.planner.budget import Household
 from mlpack.planner.machines import fitting_machines, sold_bytes
-from mlpack.planner.memory import Need, Row
+from mlpack.planner.memory import Need, Row, rows
 from mlpack.planner.subject import Choice, Subject
 from mlpack.units import GIB, ceil_mib, counted, show_mib
 
@@ -63,13 +63,16 @@ def sum_lines(subject: Subject, choice: Choice, sum_: Need) -> list[str]:
     """The sum of one replica row by row, as it is refused: measured bytes, or an estimate's lower bounds."""
     measured = subject.sure
     loading = sum_.load > sum_.serve
-    rows = sum_.load_rows if loading else sum_.serve_rows
     serving = "while one worker loads and the others serve" if sum_.reloads else "while serving"
     when = "while loading" if loading else serving
     kind = "measured" if measured else f"lower bounds of an estimate of {show_mib(sum_.limit)}"
     workers = counted(choice.workers, "worker")
     lines = [f"{subject.name}, one replica {when} ({kind}): {workers}, {choice.concurrency} at once each"]
-    lines += [_row(row, each) for row in rows if (each := row.each if measured else row.lower)]
+    lines += [
+        _row(row, each)
+        for row in rows(subject, choice, "load" if loading else sum_.serving)
+        if (each := row.each if measured else row.lower)
+    ]
     if measured:
         lines.append(f"  {show_mib(sum_.limit - max(sum_.load, sum_.serve)):>12}  headroom")
     return lines

@@ -10,7 +10,8 @@ from mlpack.planner.budget import decided_cpus
 from mlpack.planner.claims import Settled
 from mlpack.planner.decide import text
 from mlpack.planner.health import health_plan
-from mlpack.planner.memory import fork_point, memory_plan
+from mlpack.planner.memory_plan import memory_plan
+from mlpack.planner.moments import fork_point
 from mlpack.planner.placement import port_of
 from mlpack.planner.processes import pids
 from mlpack.planner.subject import Catalog, Subject
