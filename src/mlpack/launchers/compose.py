@@ -86,7 +86,7 @@ class Composed:
             self._say("building " + ", ".join(built))
             own = [config["services"][name]["image"] for name in built if "image" in config["services"][name]]
             replaced = image_ids(own, self._deployment.environ)
-            build = self._argv(("--progress", "plain", "build"))
+            build = self.argv(("--progress", "plain", "build"))
             done = stream(build, self._say_build, env=self._deployment.environ, timeout_s=BUILD_S)
             if done.code != 0:
                 raise error_of(done.stdout, platforms(config))
@@ -157,7 +157,7 @@ class Composed:
         graces = [service.times.stop_grace_s.value for service in self._deployment.plan.services.values()]
         down = ("down", "--volumes", "--remove-orphans", "--timeout", str(min([MOST_STOP_S, *graces])))
         with suppress(MlpackError):
-            stream(self._argv(down), lambda _: None, env=self._deployment.environ, timeout_s=engine.REMOVE_S)
+            stream(self.argv(down), lambda _: None, env=self._deployment.environ, timeout_s=engine.REMOVE_S)
 
     def _remove_labelled(self) -> tuple[str, ...]:
         environ, left = self._deployment.environ, tuple[engine.Found, ...]()
@@ -196,7 +196,7 @@ class Composed:
 
     def _config(self) -> dict[str, Any]:
         done = stream(
-            self._argv(("config", "--format", "json")), lambda _: None, env=self._deployment.environ, timeout_s=60
+            self.argv(("config", "--format", "json")), lambda _: None, env=self._deployment.environ, timeout_s=60
         )
         if done.code != 0:
             raise VerifyError(f"compose refuses the files: {engine.last_line(done.stdout)}", where=str(self._files[0]))
@@ -215,14 +215,15 @@ class Composed:
         return start_error(output, logs)
 
     def _compose(self, words: Sequence[str], *, timeout_s: float) -> Completed:
-        return stream(self._argv(words), self._say, env=self._deployment.environ, timeout_s=timeout_s)
+        return stream(self.argv(words), self._say, env=self._deployment.environ, timeout_s=timeout_s)
 
     def _say_build(self, line: str) -> None:
         shown = worth_showing(line)
         if shown is not None:
             self._say(shown)
 
-    def _argv(self, words: Sequence[str]) -> tuple[str, ...]:
+    def argv(self, words: Sequence[str]) -> tuple[str, ...]:
+        """``docker compose WORDS`` for this run's project and files; complete once built."""
         files = [word for file in self._files for word in ("--file", str(file))]
         return ("docker", "compose", "--project-name", self._deployment.owner.project, *files, *words)
 
