@@ -1,0 +1,130 @@
+"""Holds mlpack's memory limits against the truth: the lowest limit under which a container serves without refaults.
+
+    python -m bench.footprint.bench [--only ROW ...] [--quick] [--again] [--cache DIR] [--report]
+
+For each row (rows.py) the bench makes a project, lets mlpack estimate it by headers and measure it inside the image,
+starts the container without a limit for reference, and then searches the boundary in containers without swap, their
+libraries and weights evicted from the page cache before each. A limit passes when the service starts, no worker is
+lost, every answer is right, p95 is within twice the unlimited one's and refaults stay under 1 % of the mapped bytes
+per request. A finished row is kept in DIR/rows/ROW/result.json and not run again; predictions are worked out anew
+each time, as they need no container. Writes result.json beside this file, the table in docs/memory.md and its plot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.footprint import engine
+from bench.footprint.boundary import search
+from bench.footprint.predictions import predictions
+from bench.footprint.project import REPOSITORY, planned, write_project
+from bench.footprint.rows import ROWS, SERVED, Row
+from bench.footprint.show import show
+from bench.footprint.trial import judge, limited, unlimited
+
+from mlpack.errors import MlpackError
+from mlpack.footprint import FootprintFile
+from mlpack.units import show_mib
+
+HERE = Path(__file__).resolve().parent
+
+
+def run_row(row: Row, cache: Path, *, quick: bool, within: float) -> dict[str, Any]:
+    """The boundary of ``row`` and all that was seen on the way; raises RuntimeError where the row cannot run."""
+    served, project = SERVED[row.model], cache / "rows" / row.name
+    engine.make_weights(row.model, served.python, cache / "weights")
+    write_project(row, project, cache / "weights")
+    static = planned(row, project, measured=False)
+    assert static is not None
+    found = planned(row, project, measured=True)
+    if found is None and row.server != "celery":
+        engine.measure(project, served.python)
+        found = planned(row, project, measured=True)
+    start = found or static
+    trials: list[dict[str, Any]] = []
+    base = unlimited(row, start, project, 2.0 if quick else 5.0)
+    say(f"  unlimited: starts in {base.trial.start_s} s, p95 {base.trial.p95_s} s, {base.requests} requests a trial")
+
+    def passes(limit_bytes: int) -> str:
+        for _ in range(2):
+            trial = limited(row, start, project, base, limit_bytes)
+            why = judge(trial, base.trial)
+            if not why.startswith("p95"):
+                break
+            say(f"  {show_mib(limit_bytes)}: {why}")  # other work on this machine may have slowed it: tried again
+        trials.append({**asdict(trial), "failed": why})
+        say(f"  {show_mib(limit_bytes)}: {why or 'passed'}")
+        return why
+
+    boundary = search(passes, start.limit_bytes, within=within)
+    file = project / "footprint.json"
+    return {
+        "row": row.name,
+        "quick": quick,
+        "boundary": asdict(boundary),
+        "unlimited": asdict(base.trial),
+        "trials": trials,
+        "footprint": json.loads(FootprintFile.model_validate_json(file.read_text()).to_json())
+        if file.exists()
+        else None,
+    }
+
+
+def say(text: str) -> None:
+    """Progress, at once."""
+    print(text, flush=True)
+
+
+def main() -> int:
+    """Run what is asked for and not there yet; print, write; 1 where a target is missed or a row failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="ROW", choices=[row.name for row in ROWS], default=[])
+    parser.add_argument("--quick", action="store_true", help="shorter loads and a coarser boundary; not written down")
+    parser.add_argument("--again", action="store_true", help="run rows anew that have a result")
+    parser.add_argument("--report", action="store_true", help="run nothing: predictions and table from what there is")
+    parser.add_argument("--within", type=float, default=1.02, help="factor to which the boundary is narrowed")
+    parser.add_argument("--cache", type=Path, default=REPOSITORY / "build" / "footprint")
+    chosen = parser.parse_args()
+    cache: Path = chosen.cache.absolute()
+    failed = []
+    if not chosen.report:
+        engine.build_image()
+        for row in ROWS:
+            if chosen.only and row.name not in chosen.only:
+                continue
+            kept = cache / "rows" / row.name / "result.json"
+            if kept.exists() and not chosen.again:
+                continue
+            began_s = time.monotonic()
+            say(f"{row.name}: {row.how}")
+            try:
+                found = run_row(row, cache, quick=chosen.quick, within=1.06 if chosen.quick else chosen.within)
+            except (RuntimeError, MlpackError) as error:
+                say(f"  FAILED: {error}")
+                failed.append(row.name)
+                continue
+            kept.write_text(json.dumps(found, indent=1) + "\n")
+            say(f"  {time.monotonic() - began_s:.0f} s")
+    rows = [told for row in ROWS if (told := predictions(row, cache)) is not None]
+    about = {
+        "schema_version": 1,
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "rows": rows,
+    }
+    if rows and not chosen.quick:
+        (HERE / "result.json").write_text(json.dumps(about, indent=1) + "\n")
+    missed = show(rows, write=not chosen.quick)
+    return int(bool(missed or failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

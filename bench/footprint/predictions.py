@@ -1,0 +1,51 @@
+"""A finished row with every prediction beside its boundary: mlpack's two, two rules of thumb, the unlimited peak."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench.footprint.project import infos, planned, write_project
+from bench.footprint.rows import SERVED, Row
+
+from mlpack.flow.gather import gather
+
+ACCELERATE_FACTOR = 1.2
+"""accelerate's rule for inference: 20 % over the weights (its documentation, "Model memory estimator")."""
+
+
+def predictions(row: Row, cache: Path) -> dict[str, Any] | None:
+    """The row as the table shows it, bytes; None where it has not run yet."""
+    project = cache / "rows" / row.name
+    kept = project / "result.json"
+    if not kept.exists():
+        return None
+    found = json.loads(kept.read_text())
+    write_project(row, project, cache / "weights")
+    static, measured = planned(row, project, measured=False), planned(row, project, measured=True)
+    assert static is not None
+    info = infos(gather(project))["model"]
+    served, truth = SERVED[row.model], found["boundary"]["passed_bytes"]
+    limits = {
+        "measured": measured.limit_bytes if measured else None,
+        "static": static.limit_bytes,
+        "file": info.size_bytes * row.workers,
+        "weights_x_1.2": round(ACCELERATE_FACTOR * info.weights_bytes * row.workers),
+        "unlimited_peak": found["unlimited"]["peak_usage_bytes"],
+    }
+    return {
+        "row": row.name,
+        "model": row.model,
+        "how": row.how,
+        "fork_point": static.plan.services["worker" if row.server == "celery" else "web"].fork_point,
+        "fitted": served.fitted,
+        "unbounded": served.unbounded,
+        "boundary": truth,
+        "failed_below": found["boundary"]["failed_bytes"],
+        "failed_because": found["boundary"]["why"],
+        "limits": limits,
+        "ratios": {name: None if size is None else round(size / truth, 3) for name, size in limits.items()},
+        "unlimited": found["unlimited"],
+        "widened": list(static.footprint.widened),
+    }
