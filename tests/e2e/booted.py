@@ -1,0 +1,84 @@
+"""A container that boots systemd, as a host of its own: units with their limits and sandboxes are real in it."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+from mlpack.launchers.this_machine import host_network
+from mlpack.process import Completed, run
+from tests.e2e import standins
+
+HOST = Path(__file__).parent / "images" / "host"
+BOOT_S = 60.0
+
+
+def provide_host(app: str = "python:3.11-slim-bookworm") -> str:
+    """The image of such a host, with the packages that the image ``app`` has; its name."""
+    standins.provide("caddy")
+    name = f"mlpack-stand-in-host-{app.partition(':')[0]}"
+    arguments = [f"--build-arg={key}={text}" for key, text in host_network(dict(os.environ)).args.items()]
+    words = ["docker", "build", "--quiet", "--label", "mlpack.stand-in=yes", "--tag", name, f"--build-arg=APP={app}"]
+    run([*words, *arguments, str(HOST)], timeout_s=600)
+    return name
+
+
+class Booted:
+    """One such host, from boot to removal; ``with`` removes it."""
+
+    def __init__(self, image: str, mounts: dict[str, str] | None = None, *, network: str = "bridge") -> None:
+        self.name = f"mlpack-test-{uuid.uuid4().hex[:10]}"
+        words = ["docker", "run", "--detach", "--name", self.name, "--hostname", "host", "--network", network]
+        words += [
+            "--cap-add",
+            "SYS_ADMIN",
+            "--security-opt",
+            "seccomp=unconfined",
+            "--security-opt",
+            "apparmor=unconfined",
+        ]
+        words += [
+            "--tmpfs",
+            "/run",
+            "--tmpfs",
+            "/run/lock",
+            "--tmpfs",
+            "/tmp",
+            "--volume",
+            "/sys/fs/cgroup:/sys/fs/cgroup",
+        ]
+        for source, target in (mounts or {}).items():
+            words += ["--mount", f"type=bind,source={source},target={target}"]
+        run([*words, image], timeout_s=60)
+
+    def __enter__(self) -> Booted:
+        self.wait_booted()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        run(["docker", "rm", "--force", "--volumes", self.name], timeout_s=60, check=False)
+
+    def wait_booted(self) -> None:
+        """Until systemd says that it has started everything."""
+        deadline = time.monotonic() + BOOT_S
+        while True:
+            said = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+            if said in ("running", "degraded"):
+                return
+            assert time.monotonic() < deadline, f"it did not boot: {said}"
+            time.sleep(0.3)
+
+    def run(self, *argv: str, check: bool = True, timeout_s: float = 120.0) -> Completed:
+        """``argv`` on that host, as root."""
+        return run(["docker", "exec", self.name, *argv], timeout_s=timeout_s, check=check)
+
+    def reboot(self) -> None:
+        """Stop it as a shutdown does, and boot it again."""
+        run(["docker", "restart", "--time", "90", self.name], timeout_s=150)
+        self.wait_booted()
+
+    def show(self, unit: str, key: str) -> str:
+        """A property of a unit, as systemd sees it."""
+        return self.run("systemctl", "show", "--property", key, "--value", unit).stdout.strip()
