@@ -46,7 +46,13 @@ def script_view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
         "memory_mib": sum(row.limit_bytes for row in plan.budget.rows) // MIB,
         "models": model_files(plan, code),
         "programs": [_program(plan, name) for name in names if not runs_code(plan, name)],
-        "modules": sorted({plan.services[name].server for name in code}),
+        "modules": [
+            {
+                "code": f"import {module}",
+                "missing": f"{python_of(plan)} cannot import {module}: install the requirements there",
+            }
+            for module in sorted({plan.services[name].server for name in code})
+        ],
         **_environment(plan, code, requirements),
         "folders": sorted({volume_path(plan.spec, v) for name in code for v in plan.spec.services[name].volumes}),
         "secrets": sorted({one.secret for variables in held.values() for one in variables.values()}),

@@ -1,0 +1,69 @@
+"""What web and worker share: the queue, where data lies, and the jobs' states in Redis. Imports no model library."""
+
+import os
+from pathlib import Path
+
+from celery import Celery
+from redis import Redis
+
+BROKER = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+DATA = Path(os.environ.get("DATA_DIR", Path(__file__).parent.parent / "data"))
+REDELIVERY_S = int(os.environ.get("REDELIVERY_S", "3600"))
+KEPT_S = 7 * 24 * 3600
+"""Results are kept for a week."""
+MOST_ATTEMPTS = 3
+QUEUE = "celery"
+"""The list in Redis where Celery's default queue waits."""
+
+celery = Celery("mri", broker=BROKER, backend=BROKER)
+celery.conf.update(
+    # after this time the broker hands a task out again that nobody has acknowledged: longer than any task may take
+    broker_transport_options={"visibility_timeout": REDELIVERY_S, "socket_timeout": 10, "socket_connect_timeout": 5},
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    result_expires=KEPT_S,
+    worker_hijack_root_logger=False,
+)
+
+
+class Jobs:
+    """States of jobs: queued, running, done, failed. A job ends once: whoever comes second changes nothing."""
+
+    def __init__(self, redis: Redis | None = None) -> None:
+        self.redis = redis or Redis.from_url(BROKER, socket_timeout=5, socket_connect_timeout=2, decode_responses=True)
+
+    def add(self, job: str, name: str) -> None:
+        """A new job."""
+        self.redis.hset(_key(job), mapping={"state": "queued", "file": name})
+        self.redis.expire(_key(job), KEPT_S)
+
+    def remove(self, job: str) -> None:
+        """Forget a job that could not be queued."""
+        self.redis.delete(_key(job))
+
+    def get(self, job: str) -> dict[str, str]:
+        """All that is known of it; empty for one that nobody has ever queued."""
+        return self.redis.hgetall(_key(job))
+
+    def begin(self, job: str) -> int:
+        """The number of this attempt, from 1; 0 for a job that has ended already."""
+        if self.redis.hget(_key(job), "state") in ("done", "failed"):
+            return 0
+        attempt = int(self.redis.hincrby(_key(job), "attempts", 1))
+        self.redis.hset(_key(job), "state", "running")
+        return attempt
+
+    def end(self, job: str, state: str, **values: object) -> bool:
+        """Whether this was the first end of the job: only that one is recorded."""
+        if not self.redis.hsetnx(_key(job), "ended", state):
+            return False
+        self.redis.hset(_key(job), mapping={key: str(value) for key, value in values.items()} | {"state": state})
+        return True
+
+    def waiting(self) -> int:
+        """Tasks that no worker has taken yet."""
+        return int(self.redis.llen(QUEUE))
+
+
+def _key(job: str) -> str:
+    return f"job:{job}"

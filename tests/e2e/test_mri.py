@@ -1,0 +1,186 @@
+"""The mri-pipeline example in its three shapes, for real: right answers, nothing lost to a kill or a reboot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.e2e import mri
+from tests.e2e.booted import Booted, provide_host
+
+from mlpack.lock import Lock
+
+pytestmark = pytest.mark.engine
+ROOT = "/opt/mri-pipeline"
+VENV = "host: {python: /opt/venv/bin/python}\n"
+"""The environment that the image has already: an existing one, named by its path."""
+TRUTH_ML, WITHIN_ML = 4.731, 0.5
+"""Of samples/knee.npy, which make_samples.py knows from how it made it."""
+CHILDREN = "pgrep --parent $(systemctl show --property MainPID --value mri-pipeline-worker.service) | tail -1"
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    name = mri.app_image()
+    mri.trained(name)
+    return name
+
+
+class Units:
+    """A host with the example as units."""
+
+    base = "https://knee.localhost"
+
+    def __init__(self, host: Booted, lock: Lock, root: str, profiles: str) -> None:
+        self.host, self.lock, self.root = host, lock, root
+        self.script = f"{root}/deploy/{profiles}/systemd/install.sh"
+
+    def ask(self, *words: str) -> list[dict[str, object]]:
+        """The client's answers, asked on the host."""
+        return mri.ask(("docker", "exec", self.host.name), self.base, *words)
+
+    def unit(self, name: str) -> str:
+        """A service's unit."""
+        return f"mri-pipeline-{name}.service"
+
+
+@pytest.fixture(scope="module")
+def units(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Units]:
+    folder = tmp_path_factory.mktemp("mri") / "project"
+    lock = mri.project(folder, ("prod", "systemd"), VENV)
+    for path in (folder, *folder.parents[:3]):
+        path.chmod(0o755)
+    with Booted(provide_host(image), {str(folder): ROOT}) as host:
+        made = Units(host, lock, ROOT, "prod-systemd")
+        done = host.run(made.script, check=False, timeout_s=180)
+        assert done.code == 0, done.stdout + done.stderr
+        yield made
+
+
+def test_every_unit_runs_with_the_plans_limits(units: Units) -> None:
+    for name, service in units.lock.plan.services.items():
+        unit = units.unit(name)
+        assert units.host.show(unit, "ActiveState") == "active"
+        assert units.host.show(unit, "MemoryMax") == str(service.memory.limit_bytes.value)
+        assert units.host.show(unit, "MemorySwapMax") == "0"
+        assert units.host.show(unit, "TasksMax") == str(service.pids.value)
+        quota = units.host.run("systemctl", "show", "--property", "CPUQuotaPerSecUSec", "--value", unit).stdout.strip()
+        assert quota == {0.5: "500ms"}.get(service.cpus.value, f"{service.cpus.value:g}s")
+        group = units.host.show(unit, "ControlGroup")
+        places = f"/sys/fs/cgroup/memory{group}/memory.limit_in_bytes /sys/fs/cgroup{group}/memory.max"
+        in_force = int(units.host.run("sh", "-c", f"cat {places} 2>/dev/null || true").stdout)
+        assert in_force // 4096 == service.memory.limit_bytes.value // 4096
+
+
+def test_units_are_what_systemd_calls_right_and_safe(units: Units) -> None:
+    names = [units.unit(name) for name in units.lock.plan.services]
+    files = [f"/etc/systemd/system/{name}" for name in names]
+    done = units.host.run("systemd-analyze", "verify", "--man=no", *files, "/etc/systemd/system/mri-pipeline.target")
+    assert (done.stdout + done.stderr).strip() == ""
+    for file in files:
+        said = units.host.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", file)
+        assert said.code == 0
+
+
+def test_environments_are_roots_alone(units: Units) -> None:
+    said = units.host.run("sh", "-c", "stat --format '%a %U' /etc/mri-pipeline/*.env").stdout.split("\n")[:-1]
+    assert said == ["600 root"] * 4
+    password = units.host.run("cat", f"{ROOT}/deploy/prod-systemd/secrets/queue-password").stdout.strip()
+    shown = units.host.run(
+        "sh", "-c", "cat /proc/*/cmdline | tr '\\0' ' '; journalctl --namespace='*' --no-pager"
+    ).stdout
+    assert password not in shown
+    assert len(password) == 48
+    outside = units.host.run("ss", "--listening", "--tcp", "--numeric", check=False).stdout
+    assert "0.0.0.0:6379" not in outside
+
+
+def test_the_right_answer(units: Units) -> None:
+    ids = [
+        str(answer["said"]["id"])
+        for answer in units.ask("upload", f"{ROOT}/samples/knee.npy", f"{ROOT}/samples/knee.nii.gz")
+    ]  # type: ignore[index]
+    for answer in units.ask("wait", *ids):
+        said = answer["said"]
+        assert isinstance(said, dict)
+        assert said["state"] == "done", said
+        assert abs(said["volume_ml"] - TRUTH_ML) < WITHIN_ML
+    (mask,) = units.ask("get", f"/jobs/{ids[0]}/mask.npy")
+    assert mask["status"] == 200
+
+
+def test_clear_refusals(units: Units) -> None:
+    units.host.run(
+        "sh",
+        "-c",
+        f"for end in npy nii.gz; do head -c 90000 {ROOT}/samples/knee.$end >/tmp/cut.$end; done",
+    )
+    text, cut, packed = units.ask("upload", f"{ROOT}/README.md", "/tmp/cut.npy", "/tmp/cut.nii.gz")
+    assert [text["status"], cut["status"], packed["status"]] == [415, 422, 422]
+    unknown, unready = units.ask("get", "/jobs/0123456789abcdef", "/jobs/0123456789abcdef/mask.npy")
+    assert [unknown["status"], unready["status"]] == [404, 404]
+    assert "no job" in str(unknown["said"])
+
+
+def test_a_second_install_changes_nothing(units: Units) -> None:
+    before = [units.host.show(units.unit(name), "MainPID") for name in units.lock.plan.services]
+    units.host.run(units.script, timeout_s=120)
+    assert [units.host.show(units.unit(name), "MainPID") for name in units.lock.plan.services] == before
+
+
+def test_a_killed_process_costs_no_job(units: Units) -> None:
+    """SIGKILL to the child that runs a task: systemd's unit stays, the task runs again, the answer is right."""
+    main = units.host.show(units.unit("worker"), "MainPID")
+    answers = units.ask("upload", *[f"{ROOT}/samples/large.npy"] * 6)
+    ids = [str(answer["said"]["id"]) for answer in answers]  # type: ignore[index]
+    secret = f"{ROOT}/deploy/prod-systemd/secrets/queue-password"
+    state = f'redis-cli -a "$(cat {secret})" --no-auth-warning hget job:{ids[-1]} state'
+    units.host.run("timeout", "60", "sh", "-c", f"until {state} | grep -q running; do sleep 0.05; done")
+    units.host.run("sh", "-c", f"kill -KILL $({CHILDREN})")
+    states = [answer["said"]["state"] for answer in units.ask("wait", *ids)]  # type: ignore[index]
+    assert states == ["done"] * 6
+    assert units.host.show(units.unit("worker"), "MainPID") == main
+
+
+def test_a_killed_worker_is_started_again(units: Units) -> None:
+    before = units.host.show(units.unit("worker"), "MainPID")
+    units.host.run("sh", "-c", f"kill -KILL {before}")
+    deadline = time.monotonic() + 60
+    while (
+        units.host.show(units.unit("worker"), "ActiveState") != "active"
+        or units.host.show(units.unit("worker"), "MainPID") == before
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    (answer,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
+    (said,) = units.ask("wait", str(answer["said"]["id"]))  # type: ignore[index]
+    assert said["said"]["state"] == "done"  # type: ignore[index]
+
+
+def test_a_reboot_brings_everything_back(units: Units) -> None:
+    (old,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
+    units.host.reboot()
+    for name in units.lock.plan.services:
+        wait_active(units.host, units.unit(name))
+    (new,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
+    ids = [str(answer["said"]["id"]) for answer in (old, new)]  # type: ignore[index]
+    assert [answer["said"]["state"] for answer in units.ask("wait", *ids)] == ["done", "done"]  # type: ignore[index]
+
+
+def wait_active(host: Booted, unit: str) -> None:
+    """Until ``unit`` is started, which means: ready."""
+    deadline = time.monotonic() + 90
+    while host.show(unit, "ActiveState") != "active":
+        assert time.monotonic() < deadline, host.run("systemctl", "status", unit, check=False).stdout
+        time.sleep(0.5)
+
+
+def test_z_uninstall_leaves_data_and_nothing_else(units: Units) -> None:
+    units.host.run(units.script, "uninstall", timeout_s=120)
+    left = units.host.run(
+        "sh", "-c", "ls /etc/systemd/system /etc/systemd /etc; systemctl list-units --all --plain"
+    ).stdout
+    assert "mri-pipeline" not in left
+    assert units.host.run("sh", "-c", f"ls {ROOT}/data").stdout.strip() != ""
+    units.host.run(units.script, "uninstall", timeout_s=60)
