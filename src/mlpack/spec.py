@@ -55,7 +55,9 @@ ServerName = Literal[
 ]
 LoadDtype = Literal["fp32", "fp16", "bf16", "fp8", "int8", "int4"]
 CacheDtype = Literal["f32", "f16", "bf16", "fp8", "q8_0", "q4_0"]
-RuntimeName = Literal["torch", "transformers", "tensorflow", "onnxruntime", "sklearn", "lightgbm", "llama_cpp"]
+RuntimeName = Literal[
+    "torch", "transformers", "tensorflow", "onnxruntime", "sklearn", "lightgbm", "xgboost", "llama_cpp"
+]
 
 
 class Build(Noun):

@@ -79,7 +79,7 @@ def test_the_hash_of_a_file_without_a_header_follows_content_and_size(tmp_path: 
 
 def test_every_format_has_a_runtime() -> None:
     served = {name for runtime in RUNTIMES.values() for name in runtime.FACTS.formats}
-    assert served == set(FORMATS) - {"xgboost"}  # no runtime of mlpack's knows its memory yet: only its size is told
+    assert served == set(FORMATS)
 
 
 @pytest.mark.parametrize("pack", [zlib.compress, gzip.compress])

@@ -94,6 +94,7 @@ THREADS: list[tuple[RuntimeName, set[str]]] = [
     ("transformers", OPENMP),
     ("sklearn", OPENMP | {"LOKY_MAX_CPU_COUNT"}),
     ("lightgbm", OPENMP),
+    ("xgboost", OPENMP),
     ("tensorflow", {"TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}),
     ("onnxruntime", {"ORT_INTRA_OP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}),
     ("llama_cpp", set()),
@@ -107,12 +108,12 @@ def test_all_thread_variables_say_the_planned_number(name: RuntimeName, variable
     assert "OMP_WAIT_POLICY" not in environment
 
 
-@pytest.mark.parametrize("name", ["torch", "transformers", "sklearn", "lightgbm"])
+@pytest.mark.parametrize("name", ["torch", "transformers", "sklearn", "lightgbm", "xgboost"])
 def test_waiting_threads_sleep_where_cores_are_shared(name: RuntimeName) -> None:
     assert RUNTIMES[name].environment(2, shared_cores=True)["OMP_WAIT_POLICY"].value == "PASSIVE"
 
 
-@pytest.mark.parametrize("name", ["torch", "transformers", "sklearn", "lightgbm"])
+@pytest.mark.parametrize("name", ["torch", "transformers", "sklearn", "lightgbm", "xgboost"])
 def test_a_team_of_one_never_waits_and_is_not_told_how(name: RuntimeName) -> None:
     assert "OMP_WAIT_POLICY" not in RUNTIMES[name].environment(1, shared_cores=True)
 
@@ -270,3 +271,14 @@ def test_an_ambiguous_runtime_names_candidates_and_key() -> None:
 def test_a_format_that_no_runtime_serves() -> None:
     with pytest.raises(SpecError, match="no runtime is known for a coreml model"):
         runtime_of("m", Model(path="m"), info("coreml"))
+
+
+def test_xgboost_as_text_needs_four_times_the_binary_and_says_so() -> None:
+    def of(path: str) -> Sized:
+        file = ModelFile(path=path, size_bytes=20 * MIB, header_sha256="0")
+        return RUNTIMES["xgboost"].size("m", Model(path=path), ModelInfo(format="xgboost", files=(file,)))
+
+    text, binary = of("weights/m.json"), of("weights/m.ubj")
+    assert find(text, "m weights").bytes > 4 * find(binary, "m weights").bytes - 16 * MIB
+    assert any(".ubj" in reason for reason in text.widened)
+    assert not any(".ubj" in reason for reason in binary.widened)

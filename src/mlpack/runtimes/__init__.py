@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlpack.model import ModelInfo
-from mlpack.runtimes import detect, lightgbm, llama_cpp, onnxruntime, sklearn, tensorflow, torch, transformers
+from mlpack.runtimes import detect, lightgbm, llama_cpp, onnxruntime, sklearn, tensorflow, torch, transformers, xgboost
 from mlpack.runtimes.base import Runtime
 from mlpack.spec import Model, RuntimeName
 
@@ -16,6 +16,7 @@ RUNTIMES: dict[RuntimeName, Runtime] = {
     "onnxruntime": onnxruntime,
     "sklearn": sklearn,
     "lightgbm": lightgbm,
+    "xgboost": xgboost,
     "llama_cpp": llama_cpp,
 }
 

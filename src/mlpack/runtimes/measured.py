@@ -56,6 +56,7 @@ class MeasuredFile(Noun):
     onnxruntime: ImportCost
     sklearn: ImportCost
     lightgbm: ImportCost
+    xgboost: ImportCost
     llama_cpp: ImportCost
 
 
