@@ -11,6 +11,12 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
     say "mlpack needs Python 3.11 or newer; \"$python\" is not. Name another one: make PYTHON=python3.12 ..."
     exit 1
 fi
+# The page of an example is tested in a browser; elsewhere that test says why it is skipped.
+if [ "$groups" = test ] && [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && ! command -v chromium >/dev/null; then
+    say "installing chromium for the browser test ..."
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } \
+        </dev/null >/dev/null 2>&1 || say "chromium could not be installed: apt-get install chromium says why"
+fi
 stamp=.venv/.mlpack-$groups
 if [ -f "$stamp" ] && [ ! pyproject.toml -nt "$stamp" ]; then
     exit 0

@@ -10,5 +10,7 @@ if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then
 fi
 scripts/app-env.sh examples/embedding
 .venv/bin/python examples/embedding/fetch_weights.py
+scripts/app-env.sh examples/segmentation
+(cd examples/segmentation && .venv/bin/python train.py)
 .venv/bin/pytest -n auto -m "not engine"
 .venv/bin/pytest -m engine -p no:xdist

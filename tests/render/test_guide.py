@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
+import pytest
 from markdown_it import MarkdownIt
 from tests.artifacts import texts
 from tests.plans import embedding_plan, embedding_spec, plan_of, service_plan
 
 from mlpack.plan import Decided, Plan, Term
-from mlpack.units import MIB, show_mib
+from mlpack.render.guide_machine import VM_SEEN_SHARE, host_bytes
+from mlpack.spec import Budget, Volume
+from mlpack.units import GIB, MIB, show_mib
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HOSTS = Path(__file__).parents[1] / "hosts"
 
 READER = MarkdownIt("commonmark").enable("table")
 HOSTILE = 'a | b ` c <script>x</script> [l](http://x) *s* ``` \\ \n| - # "q"'
@@ -76,3 +84,95 @@ def test_every_command_runs_in_the_folder_it_names() -> None:
     assert "./deploy/prod/deploy.sh up" in source
     assert "docker compose exec web" in source
     assert "mlpack render prod --reprobe" in source
+
+
+def segmentation_plan(**changes: object) -> Plan:
+    """A plan with a framework, folders for data and an upload limit, as the segmentation example has them."""
+    spec = embedding_spec(
+        name="segmentation",
+        budget=Budget(memory_share=0.85, keep_back_bytes=GIB),
+        services={
+            "web": embedding_spec()
+            .services["web"]
+            .model_copy(update={"max_body_bytes": 8 * MIB, "volumes": ("raw", "cache")})
+        },
+        volumes={"raw": Volume(path="data/raw"), "cache": Volume()},
+    )
+    return plan_of(spec, {"web": service_plan(runtimes=("tensorflow",), **changes)})
+
+
+def with_limit(mib: int) -> Plan:
+    memory = embedding_plan().services["web"].memory
+    limit = memory.limit_bytes.model_copy(update={"value": mib * MIB})
+    return segmentation_plan(memory=memory.model_copy(update={"limit_bytes": limit}))
+
+
+@pytest.mark.parametrize(
+    ("limit_mib", "host_mib", "vm", "default", "least"),
+    [
+        # 0.85 of the host, and 1 GiB kept back; the VM shows 95 % of what it is given, in whole GB
+        (867, 1891, 2, 6, 6),  # 867 + 1024; half of 4 GB would do, but Windows wants 4 of its own
+        (1616, 2640, 3, 7, 7),
+        (6144, 7229, 8, 16, 12),  # 6144 / 0.85 = 7228.2
+        (7000, 8236, 9, 18, 13),  # a VM of 8 GB shows 7,782 MiB
+        (12288, 14457, 15, 30, 19),
+    ],
+)
+def test_the_numbers_of_docker_desktop_are_worked_out(
+    limit_mib: int, host_mib: int, vm: int, default: int, least: int
+) -> None:
+    source = guide(with_limit(limit_mib))
+    assert f"({host_mib:,} MiB)" in source
+    assert f"[wsl2]\nmemory={vm}GB\nprocessors=2\n```" in source
+    assert f"memory limit {vm} GB" in " ".join(source.split())
+    assert f"from {default} GB of RAM on nothing needs to be set" in source
+    assert (f"down to {least} GB" in source) is (least < default)
+    assert vm * GIB * VM_SEEN_SHARE >= host_mib * MIB > (vm - 1) * GIB * VM_SEEN_SHARE
+
+
+@pytest.mark.parametrize("host", ["windows-wsl2-16g", "mac-16g-docker-desktop"])
+def test_a_recorded_virtual_machine_shows_what_is_reckoned_with(host: str) -> None:
+    engine = json.loads((HOSTS / f"{host}.json").read_text())["engine"]
+    assert engine["memory_bytes"] >= 8 * GIB * VM_SEEN_SHARE  # both were given 8 GB
+
+
+def test_absolute_budgets_need_no_share() -> None:
+    plan = with_limit(2000)
+    budget = Budget(memory_bytes=3000 * MIB, keep_back_bytes=500 * MIB)
+    plan = plan.model_copy(update={"spec": plan.spec.model_copy(update={"budget": budget})})
+    assert host_bytes(plan) == 2500 * MIB
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "## What it needs", "CPU: 2 cores", "Disk:", "docker system df",  # the host
+        "docker compose stats", "docker compose ps", "memory.events",  # watching
+        "wsl --shutdown", "WSL integration", "Apply & restart",  # desktops
+        "exceeds 10% of free system memory", "A warning of TensorFlow's",  # symptoms
+        "**413 from `web`.**", "8 MiB", "No space left on device", "exec format error", "Port taken",
+        "docker history", "docker image inspect", "segmentation:prod",  # image by layer
+        "mounted read-only", "put them beside the old ones", "mlpack render prod --reprobe",  # weights
+        "with a way back", "docker compose stop", "docker compose start", "`data/raw`", "segmentation-prod_cache:/to",
+        "the port 8080",
+    ],
+)  # fmt: skip
+def test_every_guide_says_what_its_reader_needs(words: str) -> None:
+    assert words in " ".join(guide(segmentation_plan()).split())
+
+
+def test_what_does_not_concern_a_system_is_left_out() -> None:
+    source = guide(embedding_plan())
+    for words in ("TensorFlow", "413", "Steps before"):
+        assert words not in source
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.iterdir() if (path / "deploy").is_dir()))
+def test_no_guide_of_an_example_destroys_data(example: str) -> None:
+    guides = list((EXAMPLES / example / "deploy").glob("*/DEPLOYMENT.md"))
+    assert guides
+    for path in guides:
+        source = path.read_text()
+        assert not re.search(r"prune|down\s+(-v|--volumes)|volume rm|rm -rf", source), path
+        assert "with a way back" in source
+        assert "[wsl2]" in source

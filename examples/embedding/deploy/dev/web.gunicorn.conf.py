@@ -3,7 +3,7 @@
 
 bind = "0.0.0.0:8000"
 
-# smallest within 5 % of the best requests/s on 2 cores (2 of 2 ways fit into memory): 2 x 1 threads is 1.97x one worker with one thread
+# smallest within 5 % of the best requests/s on 2 cores (2 of 2 ways fit into memory): 2 workers x 1 thread is 1.97x one worker with one thread
 workers = 2
 
 # sync: its timeout bounds a request; gthread: a fixed number of requests at once; asgi: async apps
