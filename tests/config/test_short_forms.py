@@ -18,7 +18,7 @@ LoadText = Callable[..., LoadedSpec]
     [
         ("max_body: 8M", "max_body_bytes", 8 * 1024**2),
         ("memory: 1.5G", "memory_bytes", 1536 * 1024**2),
-        ("memory: 1048576", "memory_bytes", 1024**2),
+        ("memory: 1048576B", "memory_bytes", 1024**2),
         ('memory: "2 GiB"', "memory_bytes", 2 * 1024**3),
         ("timeout: 10m", "timeout_s", 600),
         ("timeout: 1h30m", "timeout_s", 5400),

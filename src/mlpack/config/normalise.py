@@ -182,10 +182,15 @@ def _choice(leaf: Leaf, choices: tuple[str, ...], place: Place, notes: Notes) ->
 
 
 def _quantity(tree: Tree, unit: Unit, place: Place, notes: Notes) -> Any:
-    """A size, duration or rate as bytes, seconds or events per second."""
+    """A size, duration or rate as bytes, seconds or events per second. A size says its unit: 100 might be MiB."""
     notes.marks[place.spec] = (place.written, tree.mark)
     text = tree.text if isinstance(tree, Leaf) else ""
     value = text if not isinstance(tree, Leaf) or tree.quoted else plain_value(text)
+    if unit.name == "size" and text.strip().isdigit() and int(text) > 0:
+        count = text.strip()
+        return notes.refuse(
+            tree, place, f"{count} of what? a size needs its unit", f"write {count}M, or {count}B for bytes"
+        )
     try:
         number = unit.parse(f"{value}") if isinstance(value, str) else value
         if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):

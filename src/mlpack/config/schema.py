@@ -35,7 +35,7 @@ NOUNS: Mapping[str, type[Noun]] = {
 }
 NAMES = ("spec", "profile", *NOUNS)
 PATTERNS = {
-    "size": r"^\s*\d+(\.\d+)?\s*[bkmgtBKMGT]?([iI]?[bB])?\s*$",
+    "size": r"^\s*\d+(\.\d+)?\s*([bkmgtBKMGT]([iI]?[bB])?)\s*$",
     "duration": r"^\s*(\d+(\.\d+)?\s*([mM][sS]|[sSmMhHdD])\s*)+$",
     "rate": r"^\s*\d+(\.\d+)?\s*/\s*(ms|[smhd])\s*$",
 }
@@ -154,11 +154,11 @@ def _command() -> Schema:
 
 
 def _quantity(name: str, example: str, given: Schema) -> Schema:
+    text, described = {"type": "string", "pattern": PATTERNS[name]}, {"description": f"A {name}, like {example}."}
+    if name == "size":
+        return text | described  # a bare number is refused
     number = {key: value for key, value in _inner(given).items() if key.endswith("imum")}
-    return {
-        "anyOf": [{"type": "string", "pattern": PATTERNS[name]}, {"type": "number", **number}],
-        "description": f"A {name}, like {example}.",
-    }
+    return {"anyOf": [text, {"type": "number", **number}], **described}
 
 
 def _inner(given: Schema) -> Schema:
