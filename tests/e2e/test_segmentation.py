@@ -255,7 +255,7 @@ def test_the_page_in_a_browser(served: Served, project: Path, tmp_path: Path) ->
         page.wait_for_selector("#message:visible", timeout=60_000)
         assert "10000 x 10000" in page.inner_text("#message")
         page.set_input_files("#file", {"name": "y.png", "mimeType": "image/png", "buffer": bytes(9 * 1024**2)})
-        page.wait_for_function("document.querySelector('#message').textContent.includes('8 MiB')")
+        page.wait_for_selector("#message:has-text('8 MiB')", timeout=60_000)
     for folder in ("raw", "segmented", "analyzed"):
         assert list((project / "data" / folder).glob(f"{name}*")), folder
     assert name is not None

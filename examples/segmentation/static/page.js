@@ -43,6 +43,7 @@ async function send(file) {
     if (picture) {
       Object.assign(shown, { picture, mask: null, outline: null, found: null });
       $("result").hidden = false;
+      delete $("result").dataset.id; // what is beside it belongs to the picture before: dimmed
       draw();
     }
     $("busy").hidden = false;
