@@ -97,6 +97,48 @@ class HealthPlan(Noun):
     retries: Decided[int]
 
 
+class CardPlan(Noun):
+    """A card, or one MIG instance of it, as a plan uses it."""
+
+    index: int
+    """In HostFacts.gpus.devices."""
+    name: str
+    uuid: str | None
+    """Of the card or the instance: what programs and engines are told. None for a machine that was not probed."""
+    instance: str | None = None
+    """The MIG profile, ``1g.10gb``; None for a whole card."""
+    minor: int | None = None
+    """N of /dev/nvidiaN."""
+    compute_capability: tuple[int, int] | None = None
+    total_bytes: int
+    usable_bytes: int
+    """What may be planned: less what the driver holds."""
+
+    @property
+    def key(self) -> str:
+        """How CUDA and engines name it: by UUID, else by number."""
+        return self.uuid or str(self.index)
+
+
+class GpuPlan(Noun):
+    """Where the workers of one replica compute: every one has a card."""
+
+    cards: tuple[CardPlan, ...]
+    """Those that the service sees."""
+    seats: tuple[int, ...]
+    """For every worker its card, an index into ``cards``."""
+    need_bytes: Decided[int]
+    """Of one worker on its card, at the peak, headroom included."""
+    lower_bytes: int
+    terms: tuple[Term, ...]
+    access: Decided[str]
+    """How containers get the cards: ``reservation`` (the nvidia runtime's hook) or ``cdi``."""
+    offload_layers: Decided[int] | None = None
+    """Layers of a GGUF model on the card; None where the runtime knows no such thing."""
+    environment: dict[str, Decided[str]] = {}
+    """Variables that are set only where the card is."""
+
+
 class ServicePlan(Noun):
     """One service, decided. Numbers are per replica unless they say otherwise."""
 
@@ -131,6 +173,8 @@ class ServicePlan(Noun):
     environment: dict[str, Decided[str]] = {}
     """Thread and runtime variables that mlpack sets; the user's own are in the spec."""
     footprint_source: Literal["default", "estimated", "measured"]
+    gpu: GpuPlan | None = None
+    """None: it computes on the processor."""
 
 
 class BudgetRow(Noun):
@@ -143,6 +187,17 @@ class BudgetRow(Noun):
     cpus: float
 
 
+class CardRow(Noun):
+    """One card's memory, shared out: ``used_bytes`` is what all workers on it need."""
+
+    card: str
+    """Its UUID, else its number."""
+    name: str
+    usable_bytes: int
+    used_bytes: int
+    services: tuple[str, ...]
+
+
 class BudgetPlan(Noun):
     """The host's memory, shared out: what there is, what is kept back, what the services may take."""
 
@@ -150,6 +205,8 @@ class BudgetPlan(Noun):
     usable_bytes: Decided[int]
     cores: Decided[float]
     rows: tuple[BudgetRow, ...]
+    cards: tuple[CardRow, ...] = ()
+    """Cards that some service uses."""
 
     @property
     def used_bytes(self) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.planner.build import GUNICORN, host, plan
+from tests.planner.build import GUNICORN, plan
 
 from mlpack.errors import DoesNotFit, SpecError
-from mlpack.host import GpuFacts, GpuSetFacts
 
 PROXY = {"server": "caddy", "to": "web"}
 
@@ -42,11 +41,3 @@ def test_replicas_need_a_proxy() -> None:
 def test_a_card_that_is_not_there() -> None:
     with pytest.raises(DoesNotFit, match=r"web asks for a gpu, but this host has no NVIDIA card \(no card\)"):
         plan({"web": {**GUNICORN, "device": "gpu"}})
-
-
-def test_a_card_that_is_not_planned_for_yet() -> None:
-    card = GpuSetFacts(devices=(GpuFacts(vendor="nvidia", name="NVIDIA A10G"),))
-    with_card = host().model_copy(update={"gpus": card})
-    with pytest.raises(DoesNotFit, match="not planned for yet"):
-        plan({"web": GUNICORN}, on=with_card, device="gpu")
-    assert [f.code for f in plan({"web": GUNICORN}, on=with_card).findings] == ["gpu-not-used"]

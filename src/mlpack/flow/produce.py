@@ -8,7 +8,9 @@ from pathlib import Path
 
 from mlpack import __version__
 from mlpack.artifact import Artifact
+from mlpack.config import located
 from mlpack.estimate import estimate
+from mlpack.estimate.gpu import on_card
 from mlpack.flow.gather import Gathered
 from mlpack.flow.inputs import footprint_inputs
 from mlpack.flow.tasks import task_limits
@@ -57,22 +59,43 @@ class Prepared:
     def plan(self, host: HostFacts, spec: Spec | None = None, origins: Mapping[str, Origin] | None = None) -> Plan:
         """The plan on ``host``, of another ``spec`` where one is tried out; ``origins`` are then its new values'."""
         loaded = self.gathered.loaded
-        plan = make_plan(
-            host,
-            spec or loaded.spec,
-            self.footprints,
-            profiles=loaded.profiles,
-            origins={**loaded.origins, **(origins or {})},
-            runtimes=self.runtimes,
-            requirements=self.gathered.requirements,
-            infos=self.infos,
-        )
+        with located(loaded):
+            plan = make_plan(
+                host,
+                spec or loaded.spec,
+                self.footprints,
+                profiles=loaded.profiles,
+                origins={**loaded.origins, **(origins or {})},
+                runtimes=self.runtimes,
+                requirements=self.gathered.requirements,
+                infos=self.infos,
+                on_cards=self.on_cards(host, spec or loaded.spec),
+            )
         clashes = [
             finding
             for name, limits in self.task_limits.items()
             for finding in task_clashes(name, plan.services[name], limits)
         ]
         return plan.model_copy(update={"findings": (*plan.findings, *clashes, *self.stale)})
+
+    def on_cards(self, host: HostFacts, spec: Spec) -> dict[str, Footprint]:
+        """One process of every service that could run on a card, as it is there; none where no card is in question."""
+        asked = any("gpu" in (spec.device, service.device) for service in spec.services.values())
+        if not asked and not any(card.vendor == "nvidia" for card in host.gpus.devices):
+            return {}
+        lines = self.gathered.requirements
+        found = {}
+        for name, service in spec.services.items():
+            if not all(model in self.infos for model in service.models):
+                continue
+            models = {
+                model: (spec.models[model], self.infos[model], _runtime(self.gathered, name, model, self.infos))
+                for model in service.models
+            }
+            footprint = on_card(self.footprints[name], models, lines.get(name))
+            if footprint is not None:
+                found[name] = footprint
+        return found
 
 
 def prepare(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> Prepared:
@@ -128,14 +151,13 @@ def _runtimes(gathered: Gathered, infos: Mapping[str, ModelInfo]) -> dict[str, t
     """Service -> inference runtimes of its models, each once, in the order of the models."""
     spec = gathered.spec
     return {
-        name: tuple(
-            dict.fromkeys(
-                runtime_of(model, spec.models[model], infos[model], gathered.requirements.get(name))
-                for model in service.models
-            )
-        )
+        name: tuple(dict.fromkeys(_runtime(gathered, name, model, infos) for model in service.models))
         for name, service in spec.services.items()
     }
+
+
+def _runtime(gathered: Gathered, service: str, model: str, infos: Mapping[str, ModelInfo]) -> RuntimeName:
+    return runtime_of(model, gathered.spec.models[model], infos[model], gathered.requirements.get(service))
 
 
 def _stale(name: str) -> Finding:

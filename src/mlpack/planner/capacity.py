@@ -81,6 +81,8 @@ def proven_threads(subject: Subject) -> int:
 def preload_blocked(subject: Subject, threads: int = 1) -> str | None:
     """Why models must not be loaded before the fork by workers of ``threads`` threads; None where a real inference
     after a fork has been proven with as many."""
+    if subject.card_seats:
+        return "CUDA does not survive a fork: every worker loads its models by itself"
     if subject.facts.preload_fork_point is None:
         return f"{subject.facts.name} cannot load before it forks"
     if subject.reload:
@@ -123,6 +125,8 @@ def _worker_range(subject: Subject, cores_: float, concurrency: int) -> Sequence
         return [1]
     if subject.reload and subject.facts.reload_needs_one_worker:
         return [1]
+    if subject.card_seats:
+        return range(1, len(subject.card_seats) + 1)
     if not subject.computes:
         return [min(PLAIN_WORKERS, cores)]
     return range(1, max(1, cores // teams(subject, 1, concurrency)) + 1)

@@ -14,9 +14,11 @@ from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
 from mlpack.planner import recycling
 from mlpack.planner.budget import Household, core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
+from mlpack.planner.gpu_choice import seat
+from mlpack.planner.gpu_plan import card_rows, gpu_plan
 from mlpack.planner.load_machine import UNMET, bears, machine_for_load
 from mlpack.planner.notes import crowded_llms, notes
-from mlpack.planner.placement import CONTAINER_TARGETS, published, require_cpu, target_of
+from mlpack.planner.placement import CONTAINER_TARGETS, published, target_of
 from mlpack.planner.service import service_plan, times_of
 from mlpack.planner.subject import Catalog, Origin, Subject, packaged_footprint
 from mlpack.planner.threads import clashes
@@ -29,6 +31,7 @@ from mlpack.spec import RuntimeName, Service, Spec
 
 BUILT_IN = Catalog(servers=SERVERS, runtimes=RUNTIMES, library_environment=library_environment)
 NO_INFOS: Mapping[str, ModelInfo] = {}
+NO_FOOTPRINTS: Mapping[str, Footprint] = {}
 NO_REQUIREMENTS: Mapping[str, Sequence[str]] = {}
 
 
@@ -42,13 +45,15 @@ def make_plan(
     runtimes: Mapping[str, tuple[RuntimeName, ...]],
     requirements: Mapping[str, Sequence[str]] = NO_REQUIREMENTS,
     infos: Mapping[str, ModelInfo] = NO_INFOS,
+    on_cards: Mapping[str, Footprint] = NO_FOOTPRINTS,
     catalog: Catalog = BUILT_IN,
 ) -> Plan:
     """Decide everything about ``spec`` on ``host``.
 
     ``footprints`` has one process of each service by name; a program without an app of the project may be left out.
     ``origins``: dotted path of the spec -> where its value came from. ``runtimes`` and ``requirements``: by service.
-    ``infos``: headers by model, for the alternatives in a refusal.
+    ``infos``: headers by model, for the alternatives in a refusal. ``on_cards``: one process of each service that could
+    run on a card, as it is there.
     Raises DoesNotFit (memory, cores or a card are missing) and SpecError (settings that contradict each other).
     """
     decide = partial(
@@ -60,6 +65,7 @@ def make_plan(
         runtimes=runtimes,
         requirements=requirements,
         infos=infos,
+        on_cards=on_cards,
         catalog=catalog,
     )
     plan, house = decide(host)
@@ -80,10 +86,10 @@ def _decide(
     runtimes: Mapping[str, tuple[RuntimeName, ...]],
     requirements: Mapping[str, Sequence[str]],
     infos: Mapping[str, ModelInfo],
+    on_cards: Mapping[str, Footprint],
     catalog: Catalog,
 ) -> tuple[Plan, Household]:
     """The plan for this very host, and the host's share that it was made with."""
-    notes_on_cards = require_cpu(host, spec)
     targets = {name: target_of(spec, service) for name, service in spec.services.items()}
     house = household(host, spec, origins, containers=any(target in CONTAINER_TARGETS for target in targets.values()))
     subjects = {
@@ -99,6 +105,9 @@ def _decide(
         )
         for name, service in spec.services.items()
     }
+    seating = seat(host, spec, subjects, on_cards, requirements)
+    for name, seated in seating.seated.items():
+        subjects[name] = replace(seated.subject, card_seats=seated.seats)
     for subject in subjects.values():
         recycling.require_possible(subject)
         decided_cpus(subject, 1, house.cores.value)  # a cap beyond the host is refused before it distorts shares
@@ -128,6 +137,10 @@ def _decide(
         )
         for name, one in settled.items()
     }
+    plans |= {
+        name: plans[name].model_copy(update={"gpu": gpu_plan(host, seated, seating.cards, plans[name].workers.value)})
+        for name, seated in seating.seated.items()
+    }
     plan = Plan(
         name=spec.name,
         profiles=profiles,
@@ -138,8 +151,9 @@ def _decide(
             usable_bytes=house.usable,
             cores=house.cores,
             rows=tuple(_row(name, plan) for name, plan in plans.items()),
+            cards=card_rows(seating, plans),
         ),
-        findings=(*notes_on_cards, *house.findings, *_findings(settled, plans, spec)),
+        findings=(*seating.findings, *house.findings, *_findings(settled, plans, spec)),
     )
     return plan, house
 
@@ -182,7 +196,12 @@ def _subject(
 def _may_be_many(subject: Subject, port: int | None, balanced: Mapping[str, str]) -> bool:
     """The planner may choose its replicas: a proxy before it shares requests out, and the engine starts several."""
     asked = subject.service.replicas is not None
-    return subject.name in balanced and port is None and not asked and subject.target in CONTAINER_TARGETS
+    return (
+        subject.name in balanced
+        and port is None
+        and not (asked or subject.card_seats)
+        and subject.target in CONTAINER_TARGETS
+    )
 
 
 def _row(name: str, plan: ServicePlan) -> BudgetRow:

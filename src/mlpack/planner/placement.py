@@ -1,13 +1,11 @@
-"""Where a service runs and on what: target, device, the port it listens on and the one the host publishes."""
+"""Where a service runs: target, the port it listens on and the one the host publishes. On what: ``gpu_choice``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlpack.errors import DoesNotFit, SpecError
-from mlpack.host import HostFacts
+from mlpack.errors import SpecError
 from mlpack.planner.subject import Subject
-from mlpack.report import Finding
 from mlpack.spec import Service, Spec, TargetName
 
 CONTAINER_TARGETS: frozenset[TargetName] = frozenset({"compose", "swarm", "kubernetes"})
@@ -16,33 +14,6 @@ CONTAINER_TARGETS: frozenset[TargetName] = frozenset({"compose", "swarm", "kuber
 def target_of(spec: Spec, service: Service) -> TargetName:
     """The service's own target, else the project's."""
     return service.target or spec.target
-
-
-def require_cpu(host: HostFacts, spec: Spec) -> tuple[Finding, ...]:
-    """Settle every service on the CPU; a card that stays idle is mentioned.
-
-    Raises DoesNotFit where a service insists on a card: naming what this host lacks, or that mlpack plans none yet.
-    """
-    cards = host.gpus.devices
-    for name, service in spec.services.items():
-        if not service.models or (service.device or spec.device) != "gpu":
-            continue
-        where = f"services.{name}.device" if service.device else "device"
-        hint = "use `device: cpu`, or `auto`"
-        if not any(card.vendor == "nvidia" for card in cards):
-            there = f"only {', '.join(card.name for card in cards)}" if cards else "no card"
-            raise DoesNotFit(
-                f"{name} asks for a gpu, but this host has no NVIDIA card ({there})", where=where, hint=hint
-            )
-        raise DoesNotFit(
-            f"{name} asks for a gpu ({cards[0].name}): gpu services are not planned for yet", where=where, hint=hint
-        )
-    usable = [card for card in cards if card.vendor == "nvidia"]
-    asked = any(service.models and (service.device or spec.device) == "auto" for service in spec.services.values())
-    if not usable or not asked:
-        return ()
-    message = f"{usable[0].name} is not used: everything is planned for the CPU"
-    return (Finding(code="gpu-not-used", severity="note", message=message, where="device"),)
 
 
 def port_of(subject: Subject) -> int | None:

@@ -62,7 +62,7 @@ def service_plan(
     return ServicePlan(
         server=subject.service.server,
         target=subject.target,
-        device="cpu",
+        device="gpu" if subject.card_seats else "cpu",
         runtimes=tuple(runtime.name for runtime in subject.runtimes),
         replicas=reasons.decided_replicas(subject, choice),
         workers=reasons.decided_workers(subject, choice, (settled.fitting, settled.ways), spec.objective),

@@ -49,6 +49,8 @@ class Subject:
     """Headers of its models where they are known: what a refusal knows of dtypes."""
     balanced_by: str | None = None
     """The proxy that would share requests among replicas whose number is the planner's to choose; None: it is not."""
+    card_seats: tuple[int, ...] = ()
+    """For each worker that the cards hold the card it computes on; empty: on the processor (``gpu_choice``)."""
     expected_concurrency: int | None = None
     """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
 

@@ -21,6 +21,8 @@ def rate(subject: Subject, choice: Choice) -> float:
 
     Requests beyond the cores wait; they add nothing.
     """
+    if subject.card_seats:  # cards in use; a second worker on one adds little, and its speed is not known here
+        return float(len(set(subject.card_seats[: choice.workers])))
     at_once = choice.workers * choice.concurrency
     return relative_rate(subject.cores_of(choice), at_once, choice.threads, subject.parallel)
 
@@ -33,7 +35,7 @@ def relative_rate(cores: float, at_once: int, threads: int, parallel: int = 1) -
 
 def has_load(subject: Subject, load: Load) -> bool:
     """A load is stated, and this service computes: the one that must bear it."""
-    return subject.computes and load != Load()
+    return subject.computes and not subject.card_seats and load != Load()
 
 
 def seconds(subject: Subject, choice: Choice) -> float:
