@@ -7,9 +7,10 @@ import time
 import uuid
 from pathlib import Path
 
+from tests.e2e import standins
+
 from mlpack.launchers.this_machine import host_network
 from mlpack.process import Completed, run
-from tests.e2e import standins
 
 HOST = Path(__file__).parent / "images" / "host"
 BOOT_S = 60.0
@@ -31,6 +32,7 @@ class Booted:
     def __init__(self, image: str, mounts: dict[str, str] | None = None, *, network: str = "bridge") -> None:
         self.name = f"mlpack-test-{uuid.uuid4().hex[:10]}"
         words = ["docker", "run", "--detach", "--name", self.name, "--hostname", "host", "--network", network]
+        words += ["--add-host", "knee.localhost:127.0.0.1"]
         words += [
             "--cap-add",
             "SYS_ADMIN",

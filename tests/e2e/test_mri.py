@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.e2e import mri
@@ -156,6 +159,24 @@ def test_a_killed_worker_is_started_again(units: Units) -> None:
     (answer,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
     (said,) = units.ask("wait", str(answer["said"]["id"]))  # type: ignore[index]
     assert said["said"]["state"] == "done"  # type: ignore[index]
+
+
+TASKS, KILLS = 200, 22
+
+
+def test_no_task_is_lost(units: Units) -> None:
+    """SIGKILL to processes that run tasks, and a broker that restarts: every task ends, none with another result."""
+    seed = random.SystemRandom().randrange(1_000_000)
+    secret = f"{ROOT}/deploy/prod-systemd/secrets/queue-password"
+    script = (Path(__file__).parent / "mri_lost.py").read_text(encoding="utf-8")
+    environ = f'CELERY_BROKER_URL="redis://:$(cat {secret})@127.0.0.1:6379/0" MODEL={ROOT}/weights/knee.safetensors'
+    words = f'cd {ROOT} && {environ} exec /opt/venv/bin/python -c "$1" {seed} {TASKS} {KILLS}'
+    done = units.host.run("sh", "-c", words, "sh", script, timeout_s=900)
+    said = json.loads(done.stdout)
+    assert (said["lost"], said["wrong"], said["restarted"]) == (0, [], True), said
+    assert said["kills"] >= 20
+    assert sum(said["states"].values()) == TASKS
+    assert said["again"] >= 15, "tasks whose process died ran again"
 
 
 def test_a_reboot_brings_everything_back(units: Units) -> None:

@@ -81,4 +81,4 @@ def test_globals_are_gone() -> None:
 def test_kinds_name_real_dialects() -> None:
     known = {dialect for dialects in KINDS.values() for dialect in dialects}
     known_kinds = {"compose", "comment", "dockerfile", "sh", "dockerignore", "env_file", "python", "markdown", "yaml"}
-    assert known == known_kinds | {"nginx", "caddy"}
+    assert known == known_kinds | {"nginx", "caddy", "systemd"}

@@ -50,7 +50,7 @@ class Jobs:
         if self.redis.hget(_key(job), "state") in ("done", "failed"):
             return 0
         attempt = int(self.redis.hincrby(_key(job), "attempts", 1))
-        self.redis.hset(_key(job), "state", "running")
+        self.redis.hset(_key(job), mapping={"state": "running", "pid": os.getpid()})
         return attempt
 
     def end(self, job: str, state: str, **values: object) -> bool:

@@ -33,6 +33,9 @@ STOP_GRACE_CAP_S = 60
 STOP_RESERVE_S = 10
 """Between the end of the graceful phase and the kill: exit handlers, last writes."""
 LEAST_GRACEFUL_S = 10
+LEAST_CHILD_START_S = 60
+"""Celery kills a child that starts longer, and its replacement too: children that load in 3 s on an idle machine never
+got there within 19 s on one nine times overloaded (measured). Waiting longer costs something for a hung child only."""
 CALLED_ROLES = frozenset({"app", "llm", "actors"})
 """Roles whose ``timeout`` bounds a call that others wait for; brokers and databases answer at once."""
 
@@ -114,9 +117,9 @@ def queue_times(subject: Subject, choice: Choice, request: Decided[float], redel
             because="twice the longest hard limit on this broker: an unfinished task is not handed out twice",
         ),
         child_start_s=whole(
-            value=max(10, ceil(load)),
+            value=max(LEAST_CHILD_START_S, ceil(load)),
             source="calculated",
-            because=f"a replacement child loads for up to {show_duration(load)}; the default of 4 s would kill it",
+            because=f"a replacement child loads for up to {show_duration(load)}, on a busy machine longer; 4 s by default",
         ),
         **_stop(request.value),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlpack.artifact import Artifact
 from mlpack.plan import Plan
 from mlpack.render.guide import guide_view
+from mlpack.render.guide_units import units_view, whole_view
 from mlpack.render.refuse import refuse_unrendered
 from mlpack.render.templates import render_template
 from mlpack.servers import SERVERS
@@ -12,6 +13,8 @@ from mlpack.servers.files import gunicorn_settings
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder
 from mlpack.servers.proxy import PROXY_FILES, proxy_config_path
+from mlpack.servers.ray import FILE as RAY_FILE
+from mlpack.servers.ray import head_path
 from mlpack.targets import TARGETS
 from mlpack.targets.base import RENDERED_BY, File, Requirements
 from mlpack.targets.dockerfile import image_files
@@ -48,8 +51,14 @@ def _server_files(plan: Plan) -> list[File]:
             file = PROXY_FILES[service.server]
             values |= SERVERS[service.server].config(plan, name)
             made.append(File(proxy_config_path(plan, name, file), f"servers/{service.server}/{file}.j2", values))
+        elif service.server == "ray":
+            values |= SERVERS["ray"].config(plan, name)
+            made.append(File(head_path(plan, name), f"servers/ray/{RAY_FILE}.j2", values))
     return made
 
 
 def _guide(plan: Plan) -> File:
-    return File(f"{deploy_folder(plan.profiles)}/DEPLOYMENT.md", "guide/DEPLOYMENT.md.j2", guide_view(plan))
+    path, units = f"{deploy_folder(plan.profiles)}/DEPLOYMENT.md", whole_view(plan)
+    if units is not None:
+        return File(path, "guide/UNITS.md.j2", units)
+    return File(path, "guide/DEPLOYMENT.md.j2", {**guide_view(plan), **units_view(plan)})

@@ -34,7 +34,8 @@ COMMON: tuple[tuple[str, str], ...] = (
     ("SystemCallErrorNumber", "EPERM"),
     ("UMask", "0027"),
 )
-"""For every program. Not ProcSubset=pid: ONNX Runtime and psutil read /proc/cpuinfo and its like (measured)."""
+"""For every program. Not ProcSubset=pid: ONNX Runtime and psutil read /proc/cpuinfo and its like (measured). Not
+PrivateUsers=: on kernels without user namespaces the unit does not start (measured)."""
 CALLS = ("@system-service", "~@privileged", "~@resources")
 """System calls; a line each, as systemd takes a `~` as turning the whole line around."""
 LOW_PORT = "CAP_NET_BIND_SERVICE"
@@ -58,8 +59,6 @@ def hardening(plan: Plan, name: str, *, home: bool) -> Hardening:
     low = facts.role == "proxy" and (service.port or FIRST_FREE_PORT) < FIRST_FREE_PORT
     lines = [*COMMON, *(("SystemCallFilter", call) for call in CALLS)]
     lines.append(("ProtectHome", "read-only" if home else "yes"))
-    # without a capability of its own a user namespace costs nothing; with one, it would be void inside
-    lines.append(("PrivateUsers", "no" if low else "yes"))
     if facts.role in NO_JIT:
         lines.append(("MemoryDenyWriteExecute", "yes"))
     if facts.role in ("broker", "database"):

@@ -22,8 +22,10 @@ from mlpack.targets.systemd_programs import (
 
 RESTART_S = 5
 """Between an end and the next start: long enough that a crash loop leaves the machine usable."""
-START_MARGIN_S = 30
-"""Beyond the plan's start period: systemd's own limit is a kill, not a failed check."""
+START_TIMES, START_MARGIN_S = 3, 30
+"""Systemd's own limit is a kill, and the next start no faster: wide, where a failed check may be early."""
+SAY_S = 5
+"""Who waits for the models gives up this much earlier, so that the reason is in the journal."""
 STEP_S = 600
 """As for compose: one step before the start (a migration) may take this long."""
 RESTART = {"no": "no", "on-failure": "on-failure", "unless-stopped": "always", "always": "always"}
@@ -93,10 +95,10 @@ def writable(plan: Plan, name: str) -> tuple[str, ...]:
 
 
 def start_s(plan: Plan, name: str) -> int:
-    """How long systemd waits for a start: steps, the planned start period, and a margin."""
+    """How long systemd waits for a start: steps, three times the planned start period, and a margin."""
     service = plan.services[name]
     period = service.health.start_period_s.value if service.health else _child_start_s(service)
-    return period + START_MARGIN_S + STEP_S * len(plan.spec.services[name].command)
+    return START_TIMES * period + START_MARGIN_S + STEP_S * len(plan.spec.services[name].command)
 
 
 def _child_start_s(service: ServicePlan) -> int:
@@ -123,7 +125,7 @@ def _wait(plan: Plan, name: str) -> tuple[str, ...] | None:
     script = f"{plan.spec.root_path}/{deploy_folder(plan.profiles)}/systemd/wait_ready.py"
     if not runs_code(plan, name):
         return None
-    patience = str(start_s(plan, name) - STEP_S * len(plan.spec.services[name].command))
+    patience = str(start_s(plan, name) - STEP_S * len(plan.spec.services[name].command) - SAY_S)
     begin = (python_of(plan), "-I", "-S", script)
     if service.health is not None and service.health.path is not None and service.port is not None:
         return (*begin, "http", patience, str(service.port), service.health.path)
