@@ -175,6 +175,9 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
     parser.add_argument("--quick", action="store_true", help="a small grid and two rounds: whether everything runs")
     parser.add_argument("--fresh", action="store_true", help="measure again what is kept")
+    parser.add_argument(
+        "--prepare", action="store_true", help="install, fetch and measure what is missing; time nothing"
+    )
     parser.add_argument("--work", type=Path, default=HERE / "work")
     told = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended and the groups go
@@ -183,6 +186,8 @@ def main() -> int:
     begun = time.monotonic()
     cases = [case for case in CASES if not told.only or case.name in told.only]
     prepared = [ready(case, work, case.name) for case in cases]  # all installing before anything is timed
+    if told.prepare:
+        return 0
     results = []
     for made in prepared:
         results.append(run(made, work, quick=told.quick, fresh=told.fresh))

@@ -140,16 +140,21 @@ def ready(case: Case, work: Path, say: str) -> Ready:
         (folder / ".prepared").write_text(changed)
     host = folder / "host.json"
     host.write_text(_host(case).to_json())
-    if not (folder / "footprint.json").exists():
+    plan = _plan(folder, host)
+    if plan.services[SERVICE].footprint_source != "measured":  # none yet, or of another model, request or library
         print(f"{say}: measuring one worker ...", flush=True)
         mlpack("estimate", "--measure", "--profile", "prod", "--python", str(python), folder=folder)
-    plan = Plan.model_validate_json(mlpack("plan", "prod", "--host", str(host), "--json", folder=folder))
+        plan = _plan(folder, host)
     mlpack("render", "prod", "--host", str(host), "--force", folder=folder)
     body = (folder / case.sample).read_bytes()
     form = (body, "application/json") if case.sample.endswith(".json") else client.multipart(case.field, "x.npy", body)
     request = client.message(case.path, *form)
     made = Ready(case, folder, plan, request, _versions(python), policies=False)
     return Ready(case, folder, plan, request, made.versions, policies=_reads_policy(made))
+
+
+def _plan(folder: Path, host: Path) -> Plan:
+    return Plan.model_validate_json(mlpack("plan", "prod", "--host", str(host), "--json", folder=folder))
 
 
 def _mark(case: Case) -> str:
