@@ -94,6 +94,7 @@ def estimate(
     service: Annotated[str | None, typer.Option(help="Measure this service only.")] = None,
     profile: Annotated[list[str] | None, typer.Option(help="Profile whose threads and concurrency to use.")] = None,
     python: Python = None,
+    in_container: Annotated[bool, typer.Option("--in-container", help="Measure inside the built image.")] = False,
     sets: Sets = None,
     as_json: Json = False,
 ) -> None:
@@ -105,8 +106,16 @@ def estimate(
     if measure:
         from mlpack.commands.measure import measure_command
 
-        profiles = tuple(profile or ("prod",))
-        stop(measure_command(project, profiles, tuple(sets or ()), service=service, python=python, as_json=as_json))
+        profiles, settings = tuple(profile or ("prod",)), tuple(sets or ())
+        stop(
+            measure_command(
+                *(project, profiles, settings),
+                service=service,
+                python=python,
+                in_container=in_container,
+                as_json=as_json,
+            )
+        )
     stop(estimate_command(project, tuple(sets or ()), as_json=as_json))
 
 

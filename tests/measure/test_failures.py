@@ -25,8 +25,11 @@ async def app(scope, receive, send):
 """
 CASES: dict[str, tuple[str, list[str]]] = {
     "a module is missing": ("import nowhere.found\n", ["cannot be imported", "no module 'nowhere'", "--python"]),
-    "import raises": ("raise ValueError('no such weights')\n", ["cannot be imported: ValueError: no such weights"]),
-    "syntax error": ("def app(:\n", ["cannot be imported: SyntaxError"]),
+    "import raises": (
+        "x = 1\nraise ValueError('no such weights')\n",
+        ["service.py:2: the app cannot be imported: ValueError: no such weights"],
+    ),
+    "syntax error": ("def app(:\n", ["service.py:1: the app cannot be imported: SyntaxError"]),
     "no such attribute": ("application = 1\n", ["cannot be imported: module service has no 'app'"]),
     "the module exits": ("import sys\nsys.exit(4)\n", ["cannot be imported: SystemExit: 4"]),
     "the process exits": ("import os\nprint('bye', flush=True)\nos._exit(4)\n", ["exit code 4 in stage 'app'", "bye"]),
@@ -34,7 +37,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "import hangs": (SILENT, ["'app' did not end within 2 s", "waiting"]),
     "the request raises": (GOOD.replace("start_response(", "1 / 0, ("), ["on the request: ZeroDivisionError"]),
     "a wrong status": (BUSY, ["wrong answer", "503, not 200", "models load"]),
-    "the request hangs": (HANGING, ["'first' did not end within 1 s"]),
+    "the request hangs": (HANGING, ["'first' did not end within 1 s", 'service.py", line 3 in app']),
     "startup fails": (LIFESPAN, ["start-up failed: no weights"]),
     "no answer at all": ("def app(environ, start_response):\n    return []\n", ["answered None, not 200"]),
 }

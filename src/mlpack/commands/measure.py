@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlpack.commands.estimate import show_footprint
+from mlpack.commands.measure_image import built
 from mlpack.commands.models import known_models
 from mlpack.console import heading, progress, say, table
 from mlpack.errors import DoesNotFit, ExitCode, UsageError
@@ -15,7 +17,7 @@ from mlpack.launchers.local_python import find_python, service_environ
 from mlpack.launchers.relocate import relocated
 from mlpack.measure.request import work_of
 from mlpack.measure.result import MeasureResult
-from mlpack.measure.run import measure
+from mlpack.measure.run import MakePlace, measure
 from mlpack.measure.subject import Subject
 from mlpack.model import ModelInfo
 from mlpack.plan import Plan
@@ -24,6 +26,7 @@ from mlpack.project import resolve
 from mlpack.runtimes import RUNTIMES
 from mlpack.runtimes.base import RuntimeFacts
 from mlpack.servers import SERVERS
+from mlpack.servers.paths import model_path
 from mlpack.servers.wiring import environment
 from mlpack.units import show_duration, show_mib
 from mlpack.write import replace_file
@@ -49,33 +52,58 @@ def measure_command(
     *,
     service: str | None,
     python: Path | None,
+    in_container: bool = False,
     as_json: bool,
 ) -> int:
     """Measure ``service``, or every service that runs models in the project's code; write footprint.json."""
     gathered = gather(project, profiles, sets)
     infos = known_models(gathered)
     names = _measurable(gathered, service)
-    plan = _plan(gathered, infos)
-    file = read_footprints(gathered.root)
-    found = python or find_python(gathered.root, gathered.spec, None)
-    for name in names:
-        progress(f"measuring one worker of {name} with {found} ...")
-        result = measure(
-            _subject(gathered, plan, name, found),
-            concurrency=plan.services[name].concurrency.value,
-            threads=plan.services[name].threads.value,
-            inputs_sha256=footprint_inputs(gathered, name, infos),
-            prove_fork=_may_preload(gathered, plan, name),
-            progress=lambda stage: progress(f"  {STAGES.get(stage, stage)} ..."),
-        )
-        file = file.model_copy(update={"services": {**file.services, name: result.footprint}})
-        replace_file(gathered.root / FOOTPRINT_NAME, file.to_json())
-        if not as_json:
-            show_result(name, result)
+    if in_container:
+        if python is not None:
+            raise UsageError("--python and --in-container exclude each other", hint="the image has its own Python")
+        with built(gathered, profiles, names, progress) as run:
+            for name in names:
+                progress(f"measuring one worker of {name} in a container of its image ...")
+                subject = _subject(gathered, run.plan, name, Path("python"), in_image=True, secrets=run.secrets)
+                _measure_one(gathered, infos, run.plan, subject, run.place(name), as_json=as_json)
+    else:
+        plan = _plan(gathered, infos)
+        found = python or find_python(gathered.root, gathered.spec, None)
+        for name in names:
+            progress(f"measuring one worker of {name} with {found} ...")
+            _measure_one(gathered, infos, plan, _subject(gathered, plan, name, found), None, as_json=as_json)
     if as_json:
-        say(file.to_json().rstrip())
-    progress(f"kept in {FOOTPRINT_NAME}: the next plan rests on it")
+        say(read_footprints(gathered.root).to_json().rstrip())
+    progress(f"kept in {FOOTPRINT_NAME}: the next plan rests on it until a model, requirement, app or request changes")
     return ExitCode.OK
+
+
+def _measure_one(
+    gathered: Gathered,
+    infos: dict[str, ModelInfo],
+    plan: Plan,
+    subject: Subject,
+    place: MakePlace | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Measure and keep the result at once, so that a later service's failure loses nothing."""
+    name = subject.service
+    result = measure(
+        subject,
+        concurrency=plan.services[name].concurrency.value,
+        threads=plan.services[name].threads.value,
+        inputs_sha256=footprint_inputs(gathered, name, infos),
+        prove_fork=_may_preload(gathered, plan, name),
+        progress=lambda stage: progress(f"  {STAGES.get(stage, stage)} ..."),
+        place=place,
+    )
+    file = read_footprints(gathered.root)
+    file = file.model_copy(update={"services": {**file.services, name: result.footprint}})
+    replace_file(gathered.root / FOOTPRINT_NAME, file.to_json())
+    if not as_json:
+        show_result(name, result)
 
 
 def show_result(name: str, result: MeasureResult) -> None:
@@ -102,16 +130,26 @@ def show_result(name: str, result: MeasureResult) -> None:
 
 
 def _measurable(gathered: Gathered, service: str | None) -> tuple[str, ...]:
-    """The services to measure: those that load models in the project's own code."""
-    spec = gathered.spec
-    runs = [n for n, s in spec.services.items() if s.models and SERVERS[s.server].FACTS.role == "app"]
-    if service is None and runs:
-        return tuple(runs)
-    if service in spec.services and service in runs:
+    """The services to measure: those that say how, and web services that list models. One that is named need not list
+    models."""
+    services = gathered.spec.services
+    web = [name for name, one in services.items() if SERVERS[one.server].FACTS.role == "app"]
+    able = [name for name in services if name in web or services[name].measure is not None]
+    if service in able:
         return (service,)
-    known = ", ".join(runs) or "none here"
+    usual = tuple(name for name in able if services[name].models or services[name].measure is not None)
+    if service is None and usual:
+        return usual
+    if service is not None and service not in services:
+        raise UsageError(f"there is no service {service!r}", hint=f"there are: {', '.join(services)}")
+    calling = [n for n, one in services.items() if SERVERS[one.server].FACTS.role in ("worker", "actors")]
+    wanted = service if service in calling else next(iter(calling), None)
     what = "no service of this project can be measured" if service is None else f"{service!r} cannot be measured"
-    raise UsageError(what, hint=f"measured are web services that list models and run the project's app: {known}")
+    hint = f"measured are web services, by their largest request: {', '.join(web) or 'none here'}"
+    if wanted is not None:
+        call = f'services: {{{wanted}: {{measure: {{call: "module:function", args: [...]}}}}}}'
+        hint += f"; a worker is measured by a task or function that mlpack.yaml names: {call}"
+    raise UsageError(what, hint=hint)
 
 
 def _plan(gathered: Gathered, infos: dict[str, ModelInfo]) -> Plan:
@@ -125,24 +163,40 @@ def _plan(gathered: Gathered, infos: dict[str, ModelInfo]) -> Plan:
         ) from error
 
 
-def _subject(gathered: Gathered, plan: Plan, name: str, python: Path) -> Subject:
-    """Service ``name`` as it would run here: the plan's variables, paths of this host."""
+def _subject(
+    gathered: Gathered,
+    plan: Plan,
+    name: str,
+    python: Path,
+    *,
+    in_image: bool = False,
+    secrets: Mapping[str, str] | None = None,
+) -> Subject:
+    """Service ``name`` as it would run here: the plan's variables, paths of this host. ``secrets``: of its headers."""
     service = gathered.spec.services[name]
     here = relocated(plan, str(gathered.root), {other: s.port for other, s in plan.services.items() if s.port})
     modules = [m for facts in _runtime_facts(plan, name) for m in facts.modules]
-    paths = [gathered.spec.models[model].path for model in service.models]
-    files = [file for path in paths if path for file in _files(resolve(gathered.root, path))]
+    paths = {model: gathered.spec.models[model].path for model in service.models}
+    models = {model: _files(resolve(gathered.root, path)) for model, path in paths.items() if path}
+    seen_at: dict[str, tuple[str, ...]]
+    if in_image:
+        seen_at = {model: (model_path(plan.spec, model),) for model in models}
+    else:
+        whole = {model: resolve(gathered.root, path) for model, path in paths.items() if path}
+        seen_at = {model: tuple({str(path.absolute()), str(path.resolve())}) for model, path in whole.items()}
     return Subject(
         service=name,
         app=service.app or "",
         root=gathered.root,
         python=python,
-        request=work_of(gathered.spec, name, gathered.root),
+        request=work_of(gathered.spec, name, gathered.root, secrets),
         env=service_environ(os.environ, python, environment(here, name)),
         interface=service.interface,
         server=service.server,
         libraries=tuple(modules),
-        model_files=tuple(files),
+        model_files=tuple(file for files in models.values() for file in files),
+        models=models,
+        seen_at=seen_at,
     )
 
 
@@ -156,5 +210,5 @@ def _runtime_facts(plan: Plan, name: str) -> list[RuntimeFacts]:
     return [runtime.FACTS for key, runtime in RUNTIMES.items() if key in plan.services[name].runtimes]
 
 
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+def _files(path: Path) -> tuple[Path, ...]:
+    return (path,) if path.is_file() else tuple(sorted(file for file in path.rglob("*") if file.is_file()))

@@ -6,14 +6,17 @@ annotations. It reads a line of JSON (what to do), then at each stage prints a l
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any
 
 from mlpack.measure.called import Called
 from mlpack.measure.drive import Asgi, Failure, Request, Wsgi, is_asgi
+from mlpack.measure.opened import Opened
 
 
 class Stages:
@@ -24,10 +27,17 @@ class Stages:
         os.dup2(2, 1)
         self.name = "interpreter"
         self._began_s = time.monotonic()
+        self._opened: Opened | None = None
+
+    def watch(self, models: dict[str, list[str]]) -> None:
+        """Note from now on when files of ``models`` are opened."""
+        self._opened = Opened(models)
 
     def stop(self, **more: Any) -> str:
         """The stage ``name`` is over: tell, and wait until the parent has looked; what it then says."""
-        self.tell({"stage": self.name, "seconds": time.monotonic() - self._began_s, **more})
+        spent_s = time.monotonic() - self._began_s
+        opened = self._opened.take() if self._opened else []
+        self.tell({"stage": self.name, "seconds": spent_s, "opened": opened, **more})
         said = sys.stdin.readline()
         if not said:
             os._exit(0)  # the parent is gone
@@ -46,6 +56,7 @@ class Stages:
 def main() -> None:
     """The whole conversation; ends the process without the app's exit handlers, which may hang."""
     stages = Stages()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)  # the parent asks so where a hang is
     task = json.loads(sys.stdin.readline())
     code = 0
     try:
@@ -105,6 +116,7 @@ def serve(stages: Stages, task: dict[str, Any]) -> None:
 
 def load(stages: Stages, task: dict[str, Any]) -> Wsgi | Asgi:
     """Import libraries, then the app."""
+    stages.watch(task["models"])
     stages.begin("libraries")
     absent = [name for name in task["libraries"] if not _import(name)]
     stages.stop(absent=absent)
@@ -125,7 +137,6 @@ def load(stages: Stages, task: dict[str, Any]) -> Wsgi | Asgi:
 def fork(stages: Stages, task: dict[str, Any]) -> None:
     """What preloading does: the app is imported, processes are forked, and each must answer; no request before."""
     import select
-    import signal
 
     driver = load(stages, task)
     stages.begin("forked")

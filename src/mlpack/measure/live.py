@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -20,7 +21,6 @@ from mlpack.measure.worker import Place, Worker
 from mlpack.meter.cache import code_files, evict
 from mlpack.meter.cgroup import CgroupDirs, read_counters
 from mlpack.meter.opens import Opens
-from mlpack.meter.sources import process_source, tree
 from mlpack.units import show_bytes, show_duration
 
 PROC = Path("/proc")
@@ -72,9 +72,10 @@ def live(
                 spent_s = time.monotonic() - began_s if name == "interpreter" else message["seconds"]
                 lived.readings[name] = watch.stop(name, spent_s)
                 lived.facts |= message
+                lived.openings += [Opening(model, name, held, at_s) for model, held, at_s in message["opened"]]
                 if name == "interpreter":
                     _make_cold(subject, place, message["folders"], lived)
-                    stack.enter_context(_openings(weights, worker, lived))
+                    stack.enter_context(_openings(weights, watch, lived))
                 if name == "first" and dirs:
                     warm_bytes = read_counters(dirs).refault_bytes
                 if name == "idle" and dirs and warm_bytes is not None:
@@ -100,24 +101,25 @@ def heaviest(files: Sequence[Path]) -> tuple[Path, ...]:
 
 def _make_cold(subject: Subject, place: Place, folders: Sequence[str], lived: Lived) -> None:
     """Weights and libraries leave the page cache, or a note says that they did not."""
-    libraries = code_files([place.seen_from_here(folder) for folder in folders])
+    reached = [place.seen_from_here(folder) for folder in folders]
+    if not all(os.access(folder, os.R_OK | os.X_OK) for folder in reached):
+        lived.notes.append("cache warm, load time is not proven: the libraries' files cannot be reached (not root)")
+    libraries = code_files(reached)
     evicted = evict([*subject.model_files, *libraries])
     if not evicted.cold:
         lived.notes.append(f"cache warm, load time and refaults are not proven: {evicted.because()}")
 
 
-def _openings(weights: Mapping[str, Sequence[Path]], worker: Worker, lived: Lived) -> Opens:
-    """Notes in ``lived`` what the worker held when a model's file was opened."""
-    source = process_source(PROC, lambda: tree(PROC, worker.pid))
+def _openings(weights: Mapping[str, Sequence[Path]], watch: Watch, lived: Lived) -> Opens:
+    """Notes in ``lived`` what the worker held when a model's file was opened, by whatever code."""
     named = {name: files for name, files in weights.items() if name}
+    names: Sequence[StageName] = get_args(StageName)
 
     def seen(model: str) -> None:
-        reading = source()
-        if reading is not None:
-            # the stage under way is the one after the last reading
-            done = len(lived.readings)
-            names: Sequence[StageName] = get_args(StageName)
-            lived.openings.append(Opening(model, names[min(done, len(names) - 1)], reading.anonymous_bytes))
+        at_s, held = time.monotonic(), watch.rough_bytes()
+        if held is not None:  # the stage under way is the one after the last reading
+            stage = names[min(len(lived.readings), len(names) - 1)]
+            lived.openings.append(Opening(model, stage, held, at_s, exact=False))
 
     return Opens(named, seen)
 

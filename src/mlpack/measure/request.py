@@ -24,7 +24,7 @@ class RawRequest:
     body: bytes
     status: int = 200
     left_out: tuple[str, ...] = ()
-    """Headers whose values are secrets: not known here, so not sent."""
+    """Headers whose values are secrets that nobody told: not sent."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RawCall:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
-def work_of(spec: Spec, service: str, project: Path) -> RawRequest | RawCall:
+def work_of(spec: Spec, service: str, project: Path, secrets: Mapping[str, str] | None = None) -> RawRequest | RawCall:
     """What to measure ``service`` by: its own ``measure`` where it has one, else the largest request that reaches it.
 
     Raises SpecError where there is neither, or a file of it cannot be read.
@@ -44,12 +44,12 @@ def work_of(spec: Spec, service: str, project: Path) -> RawRequest | RawCall:
     call = spec.services[service].measure
     if call is not None:
         return _call(call, project, f"services.{service}.measure")
-    return largest_request(spec, service, project)
+    return largest_request(spec, service, project, secrets)
 
 
-def largest_request(spec: Spec, service: str, project: Path) -> RawRequest:
+def largest_request(spec: Spec, service: str, project: Path, secrets: Mapping[str, str] | None = None) -> RawRequest:
     """The largest request that reaches ``service``, itself or through a proxy; of several steps, the first that
-    carries a body.
+    carries a body. ``secrets``: values of headers, by name.
 
     Raises SpecError when there is none, or when a file of it is missing.
     """
@@ -65,9 +65,10 @@ def largest_request(spec: Spec, service: str, project: Path) -> RawRequest:
     where = f"requests.{name}"
     if "{" in (step.path or ""):
         raise SpecError(f"{step.path} needs an earlier answer and cannot be sent alone", where=where)
-    known = {key: value for key, value in step.headers.items() if value.text is not None}
+    values = secrets or {}
+    known = {key: value for key, value in step.headers.items() if value.text is not None or value.secret in values}
     try:
-        sent = message(step.model_copy(update={"headers": known}), Files(project), {}, {})
+        sent = message(step.model_copy(update={"headers": known}), Files(project), values, {})
     except MlpackError as error:
         raise SpecError(f"{error.where}: {error.what}", where=where, hint=error.hint) from error
     status = step.expect.status if step.expect else 200

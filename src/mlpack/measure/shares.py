@@ -26,11 +26,21 @@ load as half precision takes half, and nothing common takes less (compressed and
 
 @dataclass(frozen=True)
 class Opening:
-    """A file of ``model`` was opened in ``stage``, when the worker held ``anonymous_bytes``."""
+    """A file of ``model`` was opened in ``stage`` at ``at_s`` (CLOCK_MONOTONIC), when the worker held
+    ``anonymous_bytes``. ``exact``: told by the process itself; else by a watcher, a moment later."""
 
     model: str
     stage: StageName
     anonymous_bytes: int
+    at_s: float = 0.0
+    exact: bool = True
+
+
+def in_order(openings: Sequence[Opening]) -> tuple[Opening, ...]:
+    """The openings as they came; of a model that told its own turns in a stage, the watcher's are left out."""
+    told = {(opening.model, opening.stage) for opening in openings if opening.exact}
+    kept = [o for o in openings if o.exact or (o.model, o.stage) not in told]
+    return tuple(sorted(kept, key=lambda opening: opening.at_s))
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class Shares:
 
 def shares(stages: Mapping[StageName, StageReading], openings: Sequence[Opening], sizes: Mapping[str, int]) -> Shares:
     """The share of each model. ``sizes``: bytes of each model's files; fewer than two models are not split."""
+    openings = in_order(openings)
     found = {name: _split(stages[before], stages[name], openings) for before, name in LOADING}
     notes = _notes(openings, sizes)
     if len(sizes) < 2:
@@ -87,8 +98,7 @@ def _mixed(openings: Sequence[Opening]) -> set[str]:
 
     Looking at a file once more before the next one's first opening is no turn.
     """
-    order = [opening.model for index, opening in enumerate(openings) if index == 0 or openings[index - 1] != opening]
-    order = [model for index, model in enumerate(order) if index == 0 or order[index - 1] != model]
+    order = [o.model for index, o in enumerate(openings) if index == 0 or openings[index - 1].model != o.model]
     mixed: set[str] = set()
     for model in set(order):
         places = [index for index, name in enumerate(order) if name == model]

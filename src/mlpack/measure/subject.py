@@ -42,6 +42,8 @@ class Subject:
     model_files: tuple[Path, ...] = ()
     models: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Model -> its files, of ``model_files``; of two or more each one's share is told."""
+    seen_at: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Model -> files or folders where the measured process finds them."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def child_task(subject: Subject, folder: Path | None, concurrency: int) -> dict[
         "rounds": ROUNDS,
         "fork": 0,
         "fork_deadline_s": 0,
+        "models": {name: list(paths) for name, paths in subject.seen_at.items()},
         "body_file": None,
         "request": None,
     }

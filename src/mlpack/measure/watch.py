@@ -92,6 +92,11 @@ class Watch:
         """The highest anonymous memory that was sampled, of all stages."""
         return self._sampler.peaks.anonymous_bytes
 
+    def rough_bytes(self) -> int | None:
+        """Anonymous memory of the processes known so far, fast, from any thread; pages that forks share count twice."""
+        found = [status for pid in self._pids if (status := _status(self._proc, pid)) is not None]
+        return sum(status.anonymous_bytes for status in found) if found else None
+
     def anonymous_bytes(self) -> int:
         """Anonymous memory of the tree at this moment, exactly; the process should hold still."""
         return totals(self.processes()).anonymous_bytes

@@ -22,7 +22,7 @@ from mlpack.meter.cgroup import CgroupDirs
 from mlpack.meter.sources import tree
 from mlpack.units import show_duration
 
-PROGRAM = ("mlpack.measure.drive", "mlpack.measure.called", "mlpack.measure.child")
+PROGRAM = tuple(f"mlpack.measure.{part}" for part in ("drive", "called", "opened", "child"))
 LAUNCH = """\
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)
@@ -178,9 +178,11 @@ class Worker:
         handle = self._process.stdout.fileno()
         while b"\n" not in self._buffer:
             if time.monotonic() > until_s:
+                self._ask_where()
                 raise AppError(
                     f"stage {stage!r} did not end within {show_duration(within_s)}; the process was ended",
-                    hint=f"a hang, or more time is needed. The app's last words:\n{self.log() or '(nothing)'}",
+                    hint="a hang, or more time is needed. The app's last words, and where each thread stood (newest "
+                    f"call first):\n{self.log() or '(nothing)'}",
                 )
             if select.select([handle], [], [], 0.1)[0]:
                 data = os.read(handle, 65536)
@@ -192,6 +194,12 @@ class Worker:
         line, _, self._buffer = self._buffer.partition(b"\n")
         message: dict[str, Any] = json.loads(line)
         return message
+
+    def _ask_where(self) -> None:
+        """Let the child write down where its threads are; see ``child.main``."""
+        with suppress(OSError):
+            os.kill(self.pid, signal.SIGUSR1)
+            time.sleep(0.3)
 
     def _died(self, stage: str) -> AppError:
         code = self._process.wait()

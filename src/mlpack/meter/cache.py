@@ -51,9 +51,14 @@ def evict(files: Iterable[Path]) -> Eviction:
     """Drop ``files`` from the page cache (dirty pages are written first) and look what stayed. Changes no file."""
     total = resident = 0
     stayed, failed = [], []
-    for file in dict.fromkeys(path.resolve() for path in files):
+    seen: set[tuple[int, int]] = set()
+    for file in dict.fromkeys(files):  # as they are named: /proc/PID/root is no link that could be resolved
         try:
-            total += file.stat().st_size
+            about = file.stat()
+            if (about.st_dev, about.st_ino) in seen:
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            total += about.st_size
             _drop(file)
             left = resident_bytes(file)
         except (OSError, AttributeError):  # AttributeError: this system has no posix_fadvise (macOS, Windows)
