@@ -16,6 +16,7 @@ from mlpack.config.tree import Branch, Leaf, Mark, Origin, Tree
 from mlpack.errors import SpecError, UsageError
 
 BUILT_IN = ("dev", "prod", "gpu")
+OWN_PROFILES = "mlpack's own profiles"
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -74,7 +75,7 @@ def read_mapping(raw: bytes, shown: str, origin: Origin) -> Branch:
 
 def _built_in(name: str) -> Branch:
     raw = resources.files("mlpack").joinpath("profiles", f"{name}.yaml").read_bytes()
-    return read_mapping(raw, f"mlpack's own profiles/{name}.yaml", "profile")
+    return read_mapping(raw, f"{OWN_PROFILES}/{name}.yaml", "profile")
 
 
 def _refuse_contradictions(built_in: dict[str, Branch]) -> None:

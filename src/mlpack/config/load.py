@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlpack.config.check import check
-from mlpack.config.layers import Layers, read_layers, read_mapping
+from mlpack.config.layers import OWN_PROFILES, Layers, read_layers, read_mapping
 from mlpack.config.merge import merge
 from mlpack.config.normalise import MANY, Notes, normalise
 from mlpack.config.tree import Origin
-from mlpack.errors import SpecError, UsageError
+from mlpack.errors import DoesNotFit, SpecError, UsageError
 from mlpack.project import SPEC_FILE
 from mlpack.spec import Spec
 
@@ -51,6 +52,25 @@ class LoadedSpec:
     def where(self, path: str) -> str:
         """``mlpack.yaml:12 services.web.timeout``: the place of ``path`` as its writer knows it, for messages."""
         return self.notes.where(path)
+
+
+@contextmanager
+def located(loaded: LoadedSpec) -> Iterator[None]:
+    """What is refused inside names the line as well: ``services.web.workers`` becomes ``mlpack.yaml:12 services...``.
+
+    Only for paths that were written, or whose service was; what a built-in profile says has no line of the user's.
+    """
+    try:
+        yield
+    except (SpecError, DoesNotFit) as error:
+        marks = loaded.notes.marks.values()
+        lines = {written: mark.where for written, mark in marks if not mark.where.startswith(OWN_PROFILES)}
+        above = error.where or ""
+        while above and above not in lines:
+            above = above.rpartition(".")[0]
+        if above:
+            error.where = f"{lines[above]} {error.where}"
+        raise
 
 
 def load_spec(root: Path, profiles: Sequence[str] = (), sets: Sequence[str] = ()) -> LoadedSpec:
