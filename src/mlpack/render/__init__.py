@@ -6,7 +6,7 @@ from mlpack.artifact import Artifact
 from mlpack.plan import Plan
 from mlpack.render.guide import guide_view
 from mlpack.render.guide_units import units_view, whole_view
-from mlpack.render.refuse import refuse_unrendered
+from mlpack.render.refuse import refuse_cards, refuse_unrendered
 from mlpack.render.templates import render_template
 from mlpack.servers import SERVERS
 from mlpack.servers.files import gunicorn_settings
@@ -18,6 +18,7 @@ from mlpack.servers.ray import head_path
 from mlpack.targets import TARGETS
 from mlpack.targets.base import RENDERED_BY, File, Requirements
 from mlpack.targets.dockerfile import image_files
+from mlpack.targets.gpu import worker_cards
 
 
 def render(plan: Plan, requirements: Requirements | None = None) -> tuple[Artifact, ...]:
@@ -28,6 +29,7 @@ def render(plan: Plan, requirements: Requirements | None = None) -> tuple[Artifa
     """
     refuse_unrendered(plan)
     known: Requirements = requirements or {}
+    refuse_cards(plan, known)
     files = [*_target_files(plan, known), *image_files(plan, known), *_server_files(plan), _guide(plan)]
     made = [Artifact(path=f.path, text=render_template(f.template, f.values), mode=f.mode) for f in files]
     return tuple(sorted(made, key=lambda artifact: artifact.path))
@@ -44,6 +46,7 @@ def _server_files(plan: Plan) -> list[File]:
         values: dict[str, object] = {"header": RENDERED_BY, "service": name}
         if service.server == "gunicorn":
             values["settings"] = gunicorn_settings(plan, name)
+            values["cards"] = worker_cards(service.gpu)
             in_turn = service.load_in_turn
             values["in_turn"] = in_turn.because if in_turn is not None and in_turn.value else ""
             made.append(File(config_path(plan, name), "servers/gunicorn/gunicorn.conf.py.j2", values))

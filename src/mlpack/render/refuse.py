@@ -5,6 +5,9 @@ from __future__ import annotations
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.targets import TARGETS
+from mlpack.targets.base import Requirements
+from mlpack.targets.gpu_image import missing_cuda
+from mlpack.targets.images import images
 
 
 def refuse_unrendered(plan: Plan) -> None:
@@ -17,8 +20,20 @@ def refuse_unrendered(plan: Plan) -> None:
         if service.server not in target.SERVERS:
             able = ", ".join(sorted(target.SERVERS))
             raise _missing(f"files for server {service.server!r}", f"{where}.server", f"servers: {able}")
-        if service.device == "gpu":
-            raise _missing("files for GPUs", f"{where}.device", "write `device: cpu`")
+        if service.device == "gpu" and service.target != "compose":
+            raise _missing(
+                f"cards under {service.target}", f"{where}.device", "write `device: cpu`, or target: compose"
+            )
+
+
+def refuse_cards(plan: Plan, requirements: Requirements) -> None:
+    """Raises SpecError where an image that mlpack renders would lack CUDA's libraries, with what brings them."""
+    for image in images(plan):
+        for name in image.services:
+            missing = missing_cuda(requirements.get(name, ())) if plan.services[name].device == "gpu" else None
+            if missing is not None:
+                what, hint = missing
+                raise SpecError(f"{name}: {what}", where=f"services.{name}.build", hint=hint)
 
 
 def _missing(what: str, where: str, hint: str) -> SpecError:

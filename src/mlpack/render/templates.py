@@ -17,6 +17,7 @@ from mlpack.quoting import FILTERS, Quoted
 
 KINDS: dict[str, frozenset[str]] = {
     "compose.yaml": frozenset({"compose", "comment"}),
+    "compose.gpu.yaml": frozenset({"compose", "comment"}),
     "mlpack.yaml": frozenset({"yaml", "comment"}),
     "Dockerfile": frozenset({"dockerfile", "sh", "comment"}),
     "dockerignore": frozenset({"dockerignore", "comment"}),

@@ -20,6 +20,7 @@ from mlpack.targets.compose_service import (
     volume_folder,
 )
 from mlpack.targets.compose_steps import add_steps, steps_s
+from mlpack.targets.gpu import gpu_files
 from mlpack.targets.hub import VOLUME, hub_models, hub_variables
 from mlpack.targets.images import image_of, profile_suffix
 from mlpack.targets.programs import program_variables, program_volumes
@@ -56,7 +57,7 @@ def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
         values = {"header": RENDERED_BY, "service": name, "variables": variables(plan, name)}
         made.append(File(f"{folder}/{name}.env", "targets/compose/service.env.j2", values))
     made.append(File(f"{folder}/deploy.sh", "targets/compose/deploy.sh.j2", script_view(plan), mode=0o755))
-    return tuple(made)
+    return (*made, *gpu_files(plan))
 
 
 def folders_view(plan: Plan) -> Mapping[str, object] | None:

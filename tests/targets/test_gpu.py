@@ -1,0 +1,220 @@
+"""Cards in rendered files: the override, the devices of a unit, a card for every gunicorn worker in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.artifacts import texts, tool, write_files
+from tests.plans import embedding_plan, embedding_spec, plan_of, service_plan, whole
+
+from mlpack.errors import SpecError
+from mlpack.launchers.process import free_port
+from mlpack.plan import CardPlan, Decided, GpuPlan, Plan
+from mlpack.process import run
+from mlpack.render import render
+from mlpack.targets.gpu import unit_device_lines
+from mlpack.units import GIB
+
+HOSTILE = 'GPU-$x"\\ #: {a}'
+
+
+def word(value: str) -> Decided[str]:
+    return Decided[str](value=value, source="default", because="a test's reason")
+
+
+def card(number: int, **more: Any) -> CardPlan:
+    values = {"index": number, "uuid": f"GPU-{number}", "minor": number + 4, **more}
+    return CardPlan(name="NVIDIA Test", total_bytes=24 * GIB, usable_bytes=22 * GIB, **values)
+
+
+def gpu(*cards: CardPlan, seats: tuple[int, ...] = (0,), access: str = "reservation") -> GpuPlan:
+    return GpuPlan(
+        cards=cards,
+        seats=seats,
+        need_bytes=whole(3 * GIB),
+        lower_bytes=GIB,
+        terms=(),
+        access=word(access),
+        environment={"CUDA_MODULE_LOADING": word("LAZY"), "ODD": word("a$b")},
+    )
+
+
+def plan_with(made: GpuPlan, **changes: Any) -> Plan:
+    return plan_of(embedding_spec(), {"web": service_plan(device="gpu", gpu=made, **changes)})
+
+
+def override(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(texts(plan)["compose.gpu.yaml"])
+    return found
+
+
+def test_without_a_card_there_is_no_such_file() -> None:
+    assert "compose.gpu.yaml" not in texts(embedding_plan())
+
+
+def test_the_cards_are_reserved_by_uuid_and_only_in_the_override() -> None:
+    plan = plan_with(gpu(card(1), card(3), seats=(0, 1)))
+    web = override(plan)["services"]["web"]
+    (device,) = web["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {
+        "driver": "nvidia",
+        "device_ids": ["GPU-1", "GPU-3"],
+        "capabilities": ["gpu", "compute", "utility"],
+    }
+    assert web["environment"] == ["CUDA_MODULE_LOADING=LAZY", "ODD=a$$b"]
+    base = texts(plan)["compose.yaml"]
+    assert "devices" not in base
+    assert "CUDA" not in texts(plan)["web.env"]
+
+
+def test_cdi_has_its_own_names() -> None:
+    web = override(plan_with(gpu(card(1), access="cdi")))["services"]["web"]
+    (device,) = web["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["driver"], device["device_ids"]) == ("cdi", ["nvidia.com/gpu=GPU-1"])
+
+
+def test_compose_itself_reads_the_merged_files(tmp_path: Path) -> None:
+    """docker compose's own answer: device ids whole, environment unexpanded, limits of compose.yaml kept."""
+    docker = shutil.which("docker")
+    if docker is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have the docker command", pytrace=False)
+        pytest.skip("no docker command")
+    plan = plan_with(gpu(card(0, uuid=HOSTILE)))
+    folder = write_files(plan, tmp_path)
+    files = ("--file", str(folder / "compose.yaml"), "--file", str(folder / "compose.gpu.yaml"))
+    done = run((docker, "compose", *files, "config", "--format", "json"), timeout_s=60, check=False)
+    if done.code != 0 and "is not a docker command" in done.stderr:
+        pytest.skip("no compose plugin")
+    assert done.code == 0, done.stderr
+    web = json.loads(done.stdout)["services"]["web"]
+    (device,) = web["deploy"]["resources"]["reservations"]["devices"]
+    assert [key.replace("$$", "$") for key in device["device_ids"]] == [HOSTILE]  # `config` prints dollars doubled
+    assert device["capabilities"] == ["gpu", "compute", "utility"]
+    assert web["environment"]["ODD"] in ("a$b", "a$$b")
+    assert web["deploy"]["resources"]["limits"]["memory"] == str(plan.services["web"].memory.limit_bytes.value)
+    alone = run((docker, "compose", "--file", files[1], "config", "--format", "json"), timeout_s=60)
+    resources = json.loads(alone.stdout)["services"]["web"]["deploy"]["resources"]
+    assert "devices" not in resources["reservations"]
+
+
+def test_a_unit_reaches_its_cards_and_no_others() -> None:
+    lines = unit_device_lines(gpu(card(0), card(2, minor=None), seats=(0, 1)))
+    assert lines == (
+        ("PrivateDevices", "no"),
+        ("DeviceAllow", "/dev/nvidiactl rw"),
+        ("DeviceAllow", "/dev/nvidia-uvm rw"),
+        ("DeviceAllow", "/dev/nvidia-uvm-tools rw"),
+        ("DeviceAllow", "/dev/nvidia4 rw"),
+        ("DeviceAllow", "/dev/nvidia2 rw"),
+    )
+    split = unit_device_lines(gpu(card(0, instance="1g.10gb")))
+    assert split[-1] == ("DeviceAllow", "char-nvidia-caps r")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "hint"),
+    [
+        ("onnxruntime-gpu==1.31.1", r"onnxruntime-gpu\[cuda,cudnn\]"),
+        ("tensorflow>=2.18", r"tensorflow\[and-cuda\]"),
+        ("flash-attn==2.8.2", "nvidia/cuda:"),
+    ],
+)
+def test_an_image_that_would_lack_cuda_is_refused(requirement: str, hint: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        render(plan_with(gpu(card(0))), {"web": [requirement]})
+    assert refused.value.hint is not None
+    assert hint.replace("\\", "") in refused.value.hint
+    assert render(plan_with(gpu(card(0))), {"web": ["onnxruntime-gpu[cuda,cudnn]", "tensorflow[and-cuda]", "torch"]})
+
+
+def test_torch_with_cuda_is_not_taken_from_the_index_without() -> None:
+    files = {path: text for path, text in texts(plan_with(gpu(card(0))), web=["torch"]).items() if path == "Dockerfile"}
+    assert "whl/cpu" not in files["Dockerfile"]
+    assert "FROM ${BASE_IMAGE} AS base" in files["Dockerfile"]
+    assert "-slim-" in files["Dockerfile"]
+
+
+def test_deploy_sh_uses_the_cards_where_they_answer_and_else_says_so(tmp_path: Path) -> None:
+    """The script with stand-ins for docker and nvidia-smi: which files it hands to compose."""
+    folder = write_files(plan_with(gpu(card(0))), tmp_path)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    log = tmp_path / "log"
+    (tools / "docker").write_text(
+        f'#!/bin/sh\necho "$*" >>{log}\ncase "$*" in *version*short*) echo 2.30.0;; *Server*) echo 27.0.1;; esac\n'
+    )
+    smi = tools / "nvidia-smi"
+    environ = {**os.environ, "PATH": f"{tools}:/usr/bin:/bin"}
+    asked = {}
+    for answer in ("GPU 0: NVIDIA Test (UUID: GPU-0)", ""):
+        smi.write_text(f'#!/bin/sh\nprintf "%s\\n" "{answer}"\n')
+        for path in tools.iterdir():
+            path.chmod(0o755)
+        log.write_text("")
+        done = run(("sh", str(folder / "deploy.sh"), "status"), env=environ, timeout_s=30)
+        asked[answer != ""] = ("compose.gpu.yaml" in log.read_text(), "no NVIDIA card" in done.stderr)
+    assert asked == {True: (True, False), False: (False, True)}
+
+
+def test_shellcheck(tmp_path: Path) -> None:
+    folder = write_files(plan_with(gpu(card(0))), tmp_path)
+    run((tool("shellcheck"), "--norc", str(folder / "deploy.sh")), timeout_s=60)
+
+
+APP = """
+import os
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{os.getpid()} {os.environ['CUDA_VISIBLE_DEVICES']}".encode()]
+"""
+
+
+def test_every_worker_sees_its_own_card_and_a_replaced_one_gets_the_same(tmp_path: Path) -> None:
+    """Real gunicorn, three workers on three cards; one is killed."""
+    port = free_port()
+    made = gpu(card(0), card(1), card(2), seats=(0, 1, 2))
+    plan = plan_with(made, workers=whole(3), port=port, worker_class=None)
+    settings = texts(plan)["web.gunicorn.conf.py"]
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "conf.py").write_text(settings + f"\nbind = '127.0.0.1:{port}'\nworker_class = 'sync'\n")
+    argv = (sys.executable, "-m", "gunicorn", "--config", "conf.py", "app:app")
+    process = subprocess.Popen(argv, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        first = seen(port, 3)
+        assert sorted(first.values()) == ["GPU-0", "GPU-1", "GPU-2"]
+        gone = next(pid for pid, uuid in first.items() if uuid == "GPU-1")
+        os.kill(gone, signal.SIGKILL)
+        after = seen(port, 3, without=gone)
+        assert sorted(after.values()) == ["GPU-0", "GPU-1", "GPU-2"]
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def seen(port: int, count: int, without: int = 0) -> dict[int, str]:
+    """pid -> card, asked until ``count`` workers other than ``without`` have answered."""
+    found: dict[int, str] = {}
+    until = time.monotonic() + 60
+    while len(found) < count and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                pid, uuid = answer.read().decode().split()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+            continue
+        if int(pid) != without:
+            found[int(pid)] = uuid
+    return found
