@@ -165,6 +165,8 @@ class ServicePlan(Noun):
     worker_class: Decided[str] | None = None
     port: int | None
     publish: int | None
+    redirect_port: int | None = None
+    """Host port whose visitors a proxy sends to HTTPS."""
     cpus: Decided[float]
     pids: Decided[int]
     memory: MemoryPlan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.planner.build import GUNICORN, plan
+from tests.planner.build import GUNICORN, UVICORN, plan
 
 from mlpack.errors import DoesNotFit, SpecError
 
@@ -20,6 +20,16 @@ def test_a_proxy_that_fetches_certificates_listens_for_https() -> None:
     made = plan({"web": GUNICORN, "proxy": {**PROXY, "domain": "shop.example.org"}})
     assert (made.services["proxy"].port, made.services["proxy"].publish) == (443, 443)
     assert plan({"web": GUNICORN, "proxy": {**PROXY, "domain": "a.org", "port": 8443}}).services["proxy"].port == 8443
+
+
+def test_a_redirect_is_planned_and_takes_its_port() -> None:
+    proxy = {"server": "nginx", "to": "web", "domain": "shop.example.org"}
+    made = plan({"web": UVICORN, "proxy": proxy})
+    assert (made.services["proxy"].publish, made.services["proxy"].redirect_port) == (443, 80)
+    assert made.services["web"].redirect_port is None
+    assert plan({"web": UVICORN, "proxy": {**proxy, "publish": 8443}}).services["proxy"].redirect_port is None
+    with pytest.raises(SpecError, match="proxy and page both want host port 80"):
+        plan({"web": UVICORN, "proxy": proxy, "page": {**UVICORN, "publish": 80}})
 
 
 def test_without_a_proxy_apps_do() -> None:

@@ -12,7 +12,7 @@ from mlpack.planner.decide import text
 from mlpack.planner.health import health_plan
 from mlpack.planner.memory_plan import memory_plan
 from mlpack.planner.moments import fork_point
-from mlpack.planner.placement import port_of
+from mlpack.planner.placement import port_of, redirect_port
 from mlpack.planner.processes import pids
 from mlpack.planner.subject import Catalog, Subject
 from mlpack.planner.timeouts import plain_times, proxy_times, queue_times, soft_hard, web_times
@@ -79,6 +79,7 @@ def service_plan(
         else text(value=worker_class, source="calculated", because=f"what {subject.facts.name} runs this app with"),
         port=port_of(subject),
         publish=publish,
+        redirect_port=redirect_port(subject, publish),
         cpus=decided_cpus(subject, choice.workers, cores.value),
         pids=pids(subject, choice, cores.value),
         memory=memory_plan(subject, choice, settled.sum_, settled.limit),

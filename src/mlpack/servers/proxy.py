@@ -80,7 +80,7 @@ def site(plan: Plan, name: str) -> Site:
         domain=domain,
         certified=domain is not None and _certified(domain),
         port=own,
-        redirects=domain is not None and planned.publish == TLS_PORT,
+        redirects=planned.redirect_port is not None,
         max_body_bytes=min(bodies, default=None),
         read_s=read.value if read is not None else int(planned.times.request_s.value),
         stop_s=planned.times.graceful_s.value,
