@@ -39,6 +39,7 @@ HERE = Path(__file__).resolve().parent
 def run_row(row: Row, cache: Path, *, quick: bool, within: float) -> dict[str, Any]:
     """The boundary of ``row`` and all that was seen on the way; raises RuntimeError where the row cannot run."""
     served, project = SERVED[row.model], cache / "rows" / row.name
+    (project / "footprint.json").unlink(missing_ok=True)
     engine.make_weights(row.model, served.python, cache / "weights")
     write_project(row, project, cache / "weights")
     static = planned(row, project, measured=False)

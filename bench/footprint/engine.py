@@ -46,7 +46,9 @@ def make_weights(name: str, python: str, folder: Path) -> None:
     making = folder / f".{name}"
     making.mkdir(parents=True, exist_ok=True)
     mounts = ["-v", f"{HERE}:/bench:ro", "-v", f"{making}:/weights"]
-    docker("run", "--rm", *mounts, IMAGE, f"/opt/{python}/bin/python", "/bench/weights.py", name, "/weights")
+    docker(
+        "run", "--rm", *_parent(), *mounts, IMAGE, f"/opt/{python}/bin/python", "/bench/weights.py", name, "/weights"
+    )
     for path in (making, *making.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     making.rename(folder / name)

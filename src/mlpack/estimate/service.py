@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mlpack.errors import SpecError
 from mlpack.estimate import imports
+from mlpack.estimate.app import app_regions
 from mlpack.footprint import Footprint, Region
 from mlpack.model import ModelInfo
 from mlpack.runtimes import RUNTIMES, runtime_of
@@ -36,7 +37,7 @@ def estimate_service(
     }
     imported = {m: _imported(runtime, requirements) for m, runtime in runtimes.items()}
     regions = [
-        *_import_regions(facts, imported),
+        *_import_regions(facts, imported, requirements),
         *(region for each in sized.values() for region in each.regions),
         imports.kernel_region(max(1, len(sized)) if facts.role == "actors" else 1),
     ]
@@ -94,16 +95,19 @@ def _unmapped(regions: Sequence[Region]) -> tuple[Region, ...]:
     return tuple(r.model_copy(update={"kind": "anonymous"}) if r.kind == "mapped" else r for r in regions)
 
 
-def _import_regions(facts: ServerFacts, runtimes: Mapping[str, RuntimeName]) -> tuple[Region, ...]:
+def _import_regions(
+    facts: ServerFacts, runtimes: Mapping[str, RuntimeName], requirements: Sequence[str] | None
+) -> tuple[Region, ...]:
     """What is there before any model: one interpreter, or for actors one for each model."""
     if facts.role not in APP_ROLES:
         return imports.server_regions(facts)
-    own = (*imports.server_regions(facts), *imports.app_regions())
+    loaded = imports.in_play(runtimes.values())
+    own = (*imports.server_regions(facts), *app_regions(requirements, loaded))
     if facts.role == "actors" and runtimes:
-        together = imports.runtime_regions(imports.in_play(runtimes.values()))
+        together = imports.runtime_regions(loaded)
         each = (imports.runtime_regions(imports.in_play([r]), f"{model} ")[0] for model, r in runtimes.items())
         return (*each, together[1], *own, imports.object_store_region())
-    return (*imports.runtime_regions(imports.in_play(runtimes.values())), *own)
+    return (*imports.runtime_regions(loaded), *own)
 
 
 def _unlisted(
