@@ -133,3 +133,24 @@ LAYOUTS = {
 def test_layouts(layout: str) -> None:
     mounts, groups, expected = LAYOUTS[layout]
     assert choose(parse_groups(groups), parse_mounts("\n".join(mounts))) == expected
+
+
+RECORDED = Path(__file__).parent.parent / "recorded_meter" / "linux-6.1-cgroup2"
+
+
+def test_a_real_group_of_version_2() -> None:
+    free = read_counters(CgroupDirs(2, RECORDED / "unlimited", RECORDED / "unlimited"))
+    assert free.shm_bytes == 10 * MIB
+    assert 20 * MIB < free.anonymous_bytes < 30 * MIB
+    assert free.file_mapped_bytes >= 48 * MIB
+    assert free.limit_bytes is None
+    assert free.throttled_s == 0
+    assert (free.refault_bytes, free.oom_kills) == (0, 0)
+    squeezed = read_counters(CgroupDirs(2, RECORDED / "squeezed", None))
+    assert squeezed.limit_bytes == 60 * MIB
+    assert squeezed.usage_bytes <= 60 * MIB
+    assert (squeezed.refault_bytes or 0) > 48 * MIB
+    groups = parse_groups((RECORDED / "unlimited" / "cgroup").read_text())
+    found = choose(groups, parse_mounts((RECORDED / "unlimited" / "mountinfo").read_text()))
+    assert found is not None
+    assert found.memory == Path("/sys/fs/cgroup/measured")

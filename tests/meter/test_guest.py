@@ -1,6 +1,6 @@
 """cgroup v2 for real: mlpack's own meter runs in a small virtual machine, against memory that is known.
 
-This machine's kernel may have version 1; the guest's has version 2 alone (scripts/guest.sh, under a minute without KVM).
+This machine's kernel may have version 1; the guest's has version 2 alone (scripts/guest.sh: under a minute, no KVM).
 """
 
 from __future__ import annotations
