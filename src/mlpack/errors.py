@@ -15,6 +15,8 @@ class ExitCode(IntEnum):
     """The command line or the lock cannot be used."""
     BUG = 3
     """A fault of mlpack itself."""
+    NOT_PROVEN = 4
+    """verify: nothing failed, but this machine lacks the planned cards, so that the answer is open."""
     TRANSIENT = 75
     """Try again: engine down, pull failed, port taken (EX_TEMPFAIL)."""
     INTERRUPTED = 130

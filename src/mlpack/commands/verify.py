@@ -24,8 +24,10 @@ def verify_command(
     *,
     as_json: bool,
 ) -> int:
-    """Verify deploy/<profiles>: 0 when no check failed, 1 otherwise. The report is also kept as JSON: in
-    ``report_file``, else as verify.json beside the rendered files, which it is not one of."""
+    """Verify deploy/<profiles>: 0 when no check failed, 1 when one did, 4 where the planned cards are not here.
+
+    The report is also kept as JSON: in ``report_file``, else as verify.json beside the rendered files, which it is not
+    one of."""
     root = find_root(project)
     folder = output_folder(root, profiles)
     lock = read_lock(folder)
@@ -44,4 +46,6 @@ def verify_command(
     target = report_file or folder / REPORT_NAME
     replace_file(target, report.to_json())  # after it was shown: a folder that refuses it loses nothing
     progress(f"report: {target}")
+    if report.open:
+        return ExitCode.NOT_PROVEN
     return ExitCode.OK if report.passed else ExitCode.FAILED

@@ -29,6 +29,7 @@ from mlpack.process import Completed, stream
 
 NAME: LauncherName = "compose"
 COMPOSE_FILE = "compose.yaml"
+CARDS_FILE = "compose.gpu.yaml"
 USER_FILE = "compose.override.yaml"
 """The user's own changes, beside the rendered file; compose reads it by itself only when no file is named."""
 BUILD_S = 3600.0
@@ -173,9 +174,8 @@ class Composed:
         folder, owner, plan = self._deployment.folder, self._deployment.owner, self._deployment.plan
         make_secrets(plan, folder, self._deployment.environ, self._say)
         self._secrets = read_secrets(plan, folder)
-        rendered = [folder / COMPOSE_FILE]
-        if (folder / USER_FILE).is_file():
-            rendered.append(folder / USER_FILE)
+        further = [folder / name for name in (CARDS_FILE, USER_FILE) if (folder / name).is_file()]
+        rendered = [folder / COMPOSE_FILE, *further]
         self._files = tuple(rendered)
         below = self._config()
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{owner.project}-"))  # 0700: it may hold a proxy's password

@@ -37,7 +37,7 @@ def verdict(report: VerifyReport) -> str:
     counts = Counter(check.status for check in report.checks)
     said = ", ".join(f"{counts[status]} {WORDS[status].lower()}" for status in reversed(ORDER) if counts[status])
     word = "PASSED" if report.passed else "FAILED"
-    if not counts["passed"] and report.passed:
+    if report.passed and (report.open or not counts["passed"]):
         word = "NOT PROVEN"
     what = " ".join((report.project, *report.profiles))
     return f"{word}  {what}: {said or 'no check ran'}; {report.launcher}, {show_duration(report.duration_s)}"

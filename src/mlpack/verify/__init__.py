@@ -16,6 +16,8 @@ from mlpack.lock import Lock
 from mlpack.plan import Plan
 from mlpack.report import VerifyReport
 from mlpack.servers.paths import deploy_folder
+from mlpack.verify.cards import missing_cards, planned_cards
+from mlpack.verify.checks import CHECKS, WITH_CARDS
 from mlpack.verify.conduct import conduct
 from mlpack.verify.run import Run
 
@@ -51,7 +53,9 @@ def verify(
     removed = chosen.sweep(owner, variables, progress)
     if removed:
         progress(f"{len(removed)} leftovers of a killed run removed")
-    differs = differences(lock.world.host, host or probe(root))
+    here = host or probe(root)
+    differs = differences(lock.world.host, here)
+    no_card = missing_cards(lock.plan, here)
     for line in differs:
         progress(f"this machine differs from the lock's: {line}")
     deployment = Deployment(
@@ -65,7 +69,9 @@ def verify(
     )
     launched = chosen.launch(deployment, progress)
     run = Run(root=deployment.root, lock=lock, launched=launched, environ=variables, say=progress)
-    return conduct(run, host_differs=differs, skip=skip)
+    run.no_card = no_card
+    checks = WITH_CARDS if planned_cards(lock.plan) else CHECKS
+    return conduct(run, host_differs=differs, skip=skip, checks=checks)
 
 
 def _choose(wanted: str | None, environ: Mapping[str, str], say: Say) -> Launcher:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from mlpack.errors import MlpackError, TransientError
 from mlpack.report import CheckResult, VerifyReport
+from mlpack.verify.cards import WITHOUT_CARD
 from mlpack.verify.checks import CHECKS, TEARDOWN
 from mlpack.verify.checks.base import Check
 from mlpack.verify.run import Answer, Run
@@ -44,6 +45,8 @@ def _ask(run: Run, check: Check, before: list[CheckResult], skip: Collection[str
     """One check, or why it is skipped."""
     if check.NAME in skip:
         return CheckResult(name=check.NAME, status="skipped", summary="left out on request")
+    if run.no_card is not None and check.NAME not in WITHOUT_CARD:
+        return CheckResult(name=check.NAME, status="not_proven", summary=f"needs the card: {run.no_card}")
     for result in before:
         if result.name in check.NEEDS and result.status in ("failed", "skipped"):
             why = "failed" if result.status == "failed" else "was skipped"

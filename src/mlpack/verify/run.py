@@ -45,6 +45,8 @@ class Run:
     load: LoadResult | None = None
     load_requests: int = 0
     measurements: tuple[ServiceMeasurement, ...] = ()
+    no_card: str | None = None
+    """Why the planned cards are not here; None where they are, or none is planned."""
 
     @property
     def secrets(self) -> Mapping[str, str]:
