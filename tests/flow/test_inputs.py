@@ -50,6 +50,9 @@ def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
         edit("ask.json", "{}", '{"text": "longer"}'),
         edit("mlpack.yaml", "/ask", "/other"),
         edit("mlpack.yaml", "endpoint: def", "endpoint: async"),
+        edit("mlpack.yaml", "env: {", "env: {DTYPE: half, "),
+        edit("mlpack.yaml", "models: [net]", 'models: [net]\n    measure: {call: "app:ask"}'),
+        edit("mlpack.yaml", 'python: "3.11"', 'python: "3.12"'),
         lambda root: write_safetensors(root / "weights" / "net" / "model.safetensors", 200),
     ],
 )
@@ -66,9 +69,35 @@ def test_what_memory_depends_on_makes_it_stale(root: Path, change: Callable[[Pat
         edit("mlpack.yaml", "health: /health", "health: /ready"),
         edit("mlpack.yaml", "models: [net]", "models: [net]\n    workers: 1"),
         edit("requirements.txt", "torch", "# a comment\ntorch"),
+        edit("mlpack.yaml", "expect: {json: {ok: true}}", "expect: {json: {ok: false}}"),
+        edit("mlpack.yaml", "tokens: 128", "tokens: 64"),  # what is measured is the request that is sent
     ],
 )
 def test_nothing_else_does(root: Path, change: Callable[[Path], None]) -> None:
     before = digest(root)
     change(root)
     assert digest(root) == before
+
+
+def test_the_request_that_is_measured_counts_even_where_none_is_marked_largest(root: Path) -> None:
+    edit("mlpack.yaml", "largest: true, ", "")(root)
+    before = digest(root)
+    edit("mlpack.yaml", "/ask", "/other")(root)
+    assert digest(root) != before
+
+
+def test_a_call_counts_with_its_module_its_arguments_and_the_files_they_name(root: Path) -> None:
+    edit("mlpack.yaml", "models: [net]", 'models: [net]\n    measure: {call: "tasks:run", args: [{file: ask.json}]}')(
+        root
+    )
+    (root / "tasks.py").write_text("def run(what): pass\n")
+    seen = [digest(root)]
+    edit("tasks.py", "pass", "return 1")(root)
+    seen.append(digest(root))
+    edit("ask.json", "{}", "[]")(root)
+    seen.append(digest(root))
+    edit("mlpack.yaml", "args: [{file", "args: [1, {file")(root)
+    seen.append(digest(root))
+    assert len(set(seen)) == 4
+    edit("mlpack.yaml", "/ask", "/other")(root)  # HTTP is not what was measured
+    assert digest(root) == seen[-1]
