@@ -20,8 +20,6 @@ from mlpack.servers.wiring import environment
 from mlpack.units import parse_bytes, parse_duration
 
 REFUSED = {
-    "classifier-64c": "'ray'",
-    "classifier-prod": "'ray'",
     "documents-ollama": "'ollama'",
     "mri-pipeline-hybrid": "what to install on the host",
     "mri-pipeline-prod": "conda",

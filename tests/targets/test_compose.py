@@ -187,7 +187,7 @@ def test_waits_as_long_as_the_slowest_start_may_take() -> None:
     ("plan", "what"),
     [
         (plan_of(embedding_spec(), {"web": service_plan(target="systemd")}), "target 'systemd'"),
-        (plan_of(embedding_spec(), {"web": service_plan(server="ray")}), "server 'ray'"),
+        (plan_of(embedding_spec(), {"web": service_plan(server="ollama")}), "server 'ollama'"),
         (plan_of(embedding_spec(), {"web": service_plan(device="gpu", target="systemd")}), "cards under systemd|systemd"),
         (plan_of(embedding_spec(build=Build(conda="environment.yml")), {"web": service_plan()}), "conda"),
         (plan_of(embedding_spec(build=Build()), {"web": service_plan()}), "what to install"),

@@ -65,7 +65,7 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
         "max_body_because": proxy.body_reason(site.max_body_bytes),
         "headers": proxy.security_headers(site.certified),
         "rate": rate_text(rate) if rate else None,
-        "burst": max(1, ceil(rate)) if rate else None,
+        "burst": burst(rate) if rate else None,
         "look_up": f"{proxy.LOOK_UP_S}s",
         "header_timeout": f"{proxy.HEADER_S}s",
         "body_timeout": f"{proxy.BODY_PAUSE_S}s",
@@ -74,6 +74,11 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
         "read": f"{site.read_s}s",
         "read_because": (from_plan.times.proxy_read_s or from_plan.times.request_s).because,
     }
+
+
+def burst(rate_per_s: float) -> int:
+    """How many requests of one client wait for their turn, instead of being refused: a second's worth."""
+    return max(1, ceil(rate_per_s))
 
 
 def rate_text(rate_per_s: float) -> str:

@@ -7,6 +7,7 @@ from posixpath import normpath
 from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.proxy import PLAIN_PORT, PROXY_FILES, site
+from mlpack.servers.ray import FILE as RAY_FILE
 from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import upstreams
 from mlpack.spec import Build
@@ -177,6 +178,7 @@ def _rendered_files(plan: Plan, name: str) -> list[dict[str, object]]:
     """For images of the user's own: settings and health check are mounted where argv expects them."""
     folder, root = deploy_folder(plan.profiles), plan.spec.root_path
     rendered = ["healthcheck.py"] if _health(plan, name) else []
+    rendered += [f"{name}.{RAY_FILE}"] if plan.services[name].server == "ray" else []
     rendered += [f"{name}.gunicorn.conf.py"] if plan.services[name].server == "gunicorn" else []
     return [
         {"type": "bind", "source": f"./{file}", "target": f"{root}/{folder}/{file}", "read_only": True}

@@ -8,6 +8,7 @@ from mlpack.plan import Plan
 from mlpack.servers import SERVERS
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
+from mlpack.servers.ray import head_path
 from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
 from mlpack.targets.hub import hub_folders
 from mlpack.targets.images import Image, base_image, extra_index, images, ready_made, requirement_files
@@ -122,5 +123,6 @@ def _rendered_inside(plan: Plan, image: Image) -> tuple[str, ...]:
     """Rendered files that the image holds: settings and checks, so that it runs anywhere as it is."""
     folder = deploy_folder(plan.profiles)
     kept = [config_path(plan, name) for name in image.services if plan.services[name].server == "gunicorn"]
+    kept += [head_path(plan, name) for name in image.services if plan.services[name].server == "ray"]
     kept += [f"{folder}/check_image.py"] + ([f"{folder}/healthcheck.py"] if health_script(plan) else [])
     return tuple(kept)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from mlpack.plan import Plan, ServicePlan
 from mlpack.servers import SERVERS
 from mlpack.servers.proxy import PROXY_FILES
+from mlpack.servers.ray import VARIABLES as RAY_VARIABLES
+from mlpack.servers.ray import head_path
 from mlpack.servers.secrets import FOLDER, password_file
 from mlpack.spec import ServerName
 from mlpack.targets.base import APP_UID, containers
@@ -124,7 +126,9 @@ def tls_files(plan: Plan, name: str) -> tuple[str, ...]:
 
 
 def program_variables(plan: Plan, name: str) -> dict[str, tuple[str, str]]:
-    """Variable -> value and reason: pointers at secret files; none is a secret."""
+    """Variable -> value and reason: pointers at secret files, and Ray's own settings; none is a secret."""
+    if plan.services[name].server == "ray":
+        return dict(RAY_VARIABLES)
     password, file = SERVERS[plan.services[name].server].FACTS.password, password_file(plan, name)
     return {password.variable: (f"{FOLDER}/{file}", "made by deploy.sh")} if password is not None and file else {}
 
@@ -135,6 +139,9 @@ def health_test(plan: Plan, name: str) -> list[str] | None:
     if service.server == "redis":
         # redis-cli exits 0 whatever the answer was: loading and a wrong password must not pass
         return ["CMD-SHELL", f'test "$(redis-cli -p {_port(service)} ping)" = PONG']
+    if service.server == "ray" and service.health is not None:
+        patience = f"{service.health.timeout_s.value - 0.5:g}"
+        return ["CMD", "python", "-I", "-S", f"{plan.spec.root_path}/{head_path(plan, name)}", "health", patience]
     if service.server == "postgres":
         argv = SERVERS["postgres"].FACTS.health_argv or ()
         return ["CMD", *argv, "--port", str(_port(service))]

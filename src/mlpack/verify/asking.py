@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,13 +93,24 @@ class Asker:
         return answers
 
     def load(
-        self, names: tuple[str, ...], requests: int, concurrency: int, deadline_s: float, saw: Callable[[Asked], None]
+        self,
+        names: tuple[str, ...],
+        requests: int,
+        concurrency: int,
+        deadline_s: float,
+        saw: Callable[[Asked], None],
+        *,
+        ways: Sequence[Asker] = (),
     ) -> LoadResult:
-        """``requests`` of ``names`` in turn, ``concurrency`` at once; ``saw`` is told each."""
+        """``requests`` of ``names`` in turn, ``concurrency`` at once, by each of ``ways`` in turn (by default this
+        one); ``saw`` is told each."""
         guard = threading.Lock()
+        askers = ways or (self,)
 
         def send(index: int) -> Outcome:
-            asked = self.ask(names[index % len(names)])
+            # every way gets every request, also where their numbers have a common factor
+            asker = askers[(index // len(names)) % len(askers)]
+            asked = asker.ask(names[index % len(names)])
             with guard:
                 saw(asked)
             return Outcome(asked.elapsed_s, asked.kind, "; ".join(asked.words) or None)
