@@ -29,6 +29,8 @@ class Claim:
     """Choice -> the same with its workers loading in turn, where that needs less."""
     smallest: Choice
     wished: Choice
+    whole: bool
+    """``wished`` needs no more than the user's own limit, where there is one."""
 
     def best(self, available: int | None, spec: Spec) -> Choice | None:
         """The choice for ``spec``'s objective among those whose replicas fit into ``available`` bytes together; None
@@ -90,21 +92,21 @@ class Settled:
 def claim(subject: Subject, spec: Spec) -> Claim:
     """All ways to run ``subject``. Raises SpecError or DoesNotFit where the user's own numbers allow none."""
     ways = candidates(subject, spec.load)
-    known = sums(subject)
-    needs = {choice: need(subject, choice, known) for choice in ways}
+    sums_ = sums(subject)
+    needs = {choice: need(subject, choice, sums_) for choice in ways}
     turns: dict[Choice, Choice] = {}
     for choice in ways:
         other = in_turn(subject, choice)
         if other is not None and needs[choice].load > needs[choice].serve:
-            needs[other] = need(subject, other, known)
+            needs[other] = need(subject, other, sums_)
             turns[choice] = other
     insisted = subject.service.memory_bytes
     smallest = min(needs, key=lambda choice: (choice.replicas * needs[choice].limit, choice.workers, choice.in_turn))
     if insisted is not None and must_bytes(subject, needs[smallest]) > insisted:
         raise refuse_limit(subject, smallest, needs[smallest], insisted)
-    everything = Claim(subject, needs, turns, smallest, smallest)
-    wished = everything.best(None, spec)
-    return replace(everything, wished=smallest if wished is None else wished)
+    known = Claim(subject, needs, turns, smallest, smallest, whole=False)
+    wished = known.best(None, spec)
+    return known if wished is None else replace(known, wished=wished, whole=True)
 
 
 def settle(claims: Mapping[str, Claim], house: Household, spec: Spec) -> dict[str, Settled]:
@@ -136,7 +138,7 @@ def _settle_one(claim: Claim, given: int, spec: Spec) -> Settled:
     subject = claim.subject
     insisted = subject.service.memory_bytes
     ways = sum(not choice.in_turn for choice in claim.needs)
-    chosen = claim.best(given, spec)
+    chosen = claim.wished if given >= claim.wished_bytes() and claim.whole else claim.best(given, spec)
     if chosen is None:
         choice, sum_ = claim.smallest, claim.needs[claim.smallest]
         available = insisted if insisted is not None else given // choice.replicas // MIB * MIB

@@ -35,7 +35,7 @@ def relative_rate(cores: float, at_once: int, threads: int, parallel: int = 1) -
 
 def has_load(subject: Subject, load: Load) -> bool:
     """A load is stated, and this service computes: the one that must bear it."""
-    return subject.computes and not subject.card_seats and load != Load()
+    return subject.computes and not subject.card_seats and any((load.rps, load.p95_s, load.concurrency))
 
 
 def seconds(subject: Subject, choice: Choice) -> float:
