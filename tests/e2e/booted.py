@@ -16,12 +16,13 @@ HOST = Path(__file__).parent / "images" / "host"
 BOOT_S = 60.0
 
 
-def provide_host(app: str = "python:3.11-slim-bookworm") -> str:
-    """The image of such a host, with the packages that the image ``app`` has; its name."""
+def provide_host(app: str | None = None) -> str:
+    """The image of such a host, with the Python environment of the image ``app`` where one is named; its name."""
     standins.provide("caddy")
-    name = f"mlpack-stand-in-host-{app.partition(':')[0]}"
+    name = f"mlpack-stand-in-host-{app.partition(':')[0]}" if app else "mlpack-stand-in-host"
     arguments = [f"--build-arg={key}={text}" for key, text in host_network(dict(os.environ)).args.items()]
-    words = ["docker", "build", "--quiet", "--label", "mlpack.stand-in=yes", "--tag", name, f"--build-arg=APP={app}"]
+    words = ["docker", "build", "--quiet", "--label", "mlpack.stand-in=yes", "--tag", name]
+    words += ["--target", "host", f"--build-arg=APP={app}"] if app else ["--target", "bare"]
     run([*words, *arguments, str(HOST)], timeout_s=600)
     return name
 

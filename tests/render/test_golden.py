@@ -21,9 +21,6 @@ from mlpack.units import parse_bytes, parse_duration
 
 REFUSED = {
     "documents-ollama": "'ollama'",
-    "mri-pipeline-hybrid": "what to install on the host",
-    "mri-pipeline-prod": "conda",
-    "mri-pipeline-systemd": "what to install on the host",
 }
 """Case -> what its refusal names: half a deployment would be worse than none."""
 RENDERED = [case for case in CASES if case not in REFUSED]
@@ -61,11 +58,26 @@ def test_what_is_not_rendered_is_refused_by_name(name: str, named: str) -> None:
 def test_every_number_is_the_plans(name: str) -> None:
     plan = recorded(name)
     artifacts = render(plan)
-    compose = next(yaml.safe_load(a.text) for a in artifacts if a.path.endswith("compose.yaml"))
+    texts = {Path(artifact.path).name: artifact.text for artifact in artifacts}
+    compose = yaml.safe_load(texts.get("compose.yaml", "services: {}"))["services"]
     for service, planned in plan.services.items():
-        same_numbers(planned, compose["services"][service])
-        same_variables(plan, service, {Path(a.path).name: a.text for a in artifacts})
-    assert set(compose["services"]) >= set(plan.services)
+        if planned.target == "systemd":
+            same_unit(planned, texts[f"{plan.name}-{service}.service"])
+        else:
+            same_numbers(planned, compose[service])
+        same_variables(plan, service, texts)
+    assert set(compose) >= {name for name, planned in plan.services.items() if planned.target == "compose"}
+
+
+def same_unit(planned: ServicePlan, text: str) -> None:
+    """Limits and times of one unit."""
+    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    assert int(found["MemoryMax"]) == planned.memory.limit_bytes.value
+    assert float(found["CPUQuota"].removesuffix("%")) / 100 == pytest.approx(planned.cpus.value)
+    assert int(found["TasksMax"]) == planned.pids.value
+    assert parse_duration(found["TimeoutStopSec"]) == planned.times.stop_grace_s.value
+    if planned.health is not None:
+        assert parse_duration(found["TimeoutStartSec"]) >= planned.health.start_period_s.value
 
 
 def same_numbers(planned: ServicePlan, found: dict[str, Any]) -> None:

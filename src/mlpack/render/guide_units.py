@@ -35,7 +35,7 @@ def units_view(plan: Plan) -> dict[str, object]:
         "unit_user_made": user_made(plan),
         "unit_script": f"{plan.spec.root_path}/deploy/{profile_suffix(plan)}/systemd/install.sh",
         "unit_etc": config_folder(plan),
-        "python": python_of(plan),
+        "pythons": sorted({python_of(plan, name) for name in names if runs_code(plan, name)}),
         "own_python": own_environment(plan),
         "systemd_at_least": SYSTEMD_AT_LEAST,
         "programs": [PROGRAMS[plan.services[name].server] for name in names if not runs_code(plan, name)],

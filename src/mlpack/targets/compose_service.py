@@ -12,6 +12,7 @@ from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import upstreams
 from mlpack.spec import Build
 from mlpack.targets.base import Requirements, containers
+from mlpack.targets.conda import ARGUMENTS as CONDA_ARGS
 from mlpack.targets.dockerfile import health_script
 from mlpack.targets.hub import hub_mounts
 from mlpack.targets.images import Image, effective_build, image_of, profile_suffix, ready_made
@@ -146,7 +147,7 @@ def bind_folders(plan: Plan) -> tuple[str, ...]:
     """Folders of the host that services of our own images write to, as compose.yaml names them."""
     ours = [name for name in containers(plan) if image_of(plan, name) is not None]
     used = {volume for name in ours for volume in plan.spec.services[name].volumes}
-    paths = {plan.spec.volumes[volume].path for volume in used}
+    paths = {volume_folder(plan, volume) for volume in used}
     return tuple(sorted(from_project(path) for path in paths if path is not None))
 
 
@@ -162,6 +163,8 @@ def _build(plan: Plan, name: str, image: Image | None) -> dict[str, object] | No
     if image is not None and image.services[0] != name:
         return None  # the first service of the image builds it
     args: dict[str, object] = dict.fromkeys(PASSED_ARGS) if image else {}
+    if image and image.build.conda is not None:
+        args |= dict.fromkeys(CONDA_ARGS)
     if build.index is not None:
         args["PIP_INDEX_URL"] = build.index
     return {

@@ -9,6 +9,7 @@ from mlpack.servers import SERVERS
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.ray import head_path
+from mlpack.targets import conda
 from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
 from mlpack.targets.hub import hub_folders
 from mlpack.targets.images import Image, base_image, extra_index, images, ready_made, requirement_files
@@ -39,7 +40,11 @@ def image_files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
     if found:
         files.append(File(f"{folder}/check_image.py", "image/check_image.py.j2", {"header": RENDERED_BY}))
     for image in found:
-        files.append(File(image.dockerfile, "image/Dockerfile.j2", dockerfile_view(plan, image, requirements)))
+        template, values = "image/Dockerfile.j2", dockerfile_view(plan, image, requirements)
+        if image.build.conda is not None:
+            template, values = conda.TEMPLATE, values | conda.conda_values(plan, image)
+            files.append(File(f"{folder}/{conda.SCRIPT}", "image/conda_env.py.j2", {"header": RENDERED_BY}))
+        files.append(File(image.dockerfile, template, values))
         ignored = {"header": RENDERED_BY, "ignored": ignored_paths(plan), "kept": _rendered_inside(plan, image)}
         ignored |= {"anywhere": NEVER_COPIED_ANYWHERE}
         files.append(File(f"{image.dockerfile}.dockerignore", "image/dockerignore.j2", ignored))
@@ -124,5 +129,6 @@ def _rendered_inside(plan: Plan, image: Image) -> tuple[str, ...]:
     folder = deploy_folder(plan.profiles)
     kept = [config_path(plan, name) for name in image.services if plan.services[name].server == "gunicorn"]
     kept += [head_path(plan, name) for name in image.services if plan.services[name].server == "ray"]
+    kept += [f"{folder}/{conda.SCRIPT}"] if image.build.conda is not None else []
     kept += [f"{folder}/check_image.py"] + ([f"{folder}/healthcheck.py"] if health_script(plan) else [])
     return tuple(kept)

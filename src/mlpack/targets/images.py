@@ -114,13 +114,7 @@ def requirement_files(requirements: str) -> tuple[str, ...]:
 
 def _installable(build: Build, name: str) -> None:
     where = f"services.{name}.build"
-    if build.conda is not None:
-        raise SpecError(
-            "images from a conda environment are not rendered yet",
-            where=f"{where}.conda",
-            hint="write `build: {dockerfile: Dockerfile}` to bring your own, or list the packages in requirements.txt",
-        )
-    if build.requirements is None:
+    if build.requirements is None and build.conda is None:
         raise SpecError(
             "nothing says what to install",
             where=where,

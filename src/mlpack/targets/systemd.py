@@ -10,7 +10,7 @@ from mlpack.servers.paths import deploy_folder
 from mlpack.spec import ServerName
 from mlpack.targets.base import File, Requirements
 from mlpack.targets.compose import variables
-from mlpack.targets.systemd_script import script_view
+from mlpack.targets.systemd_script import conda_units, script_view
 from mlpack.targets.systemd_unit import grouping, unit_name, unit_view
 
 SERVERS: frozenset[ServerName] = frozenset({"gunicorn", "uvicorn", "celery", "redis", "caddy"})
@@ -38,6 +38,8 @@ def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
         made.append(File(f"{folder}/{name}.env", "targets/compose/service.env.j2", lines))
     journal: dict[str, object] = {"header": HEADER, **journal_view(plan)}
     made.append(File(f"{folder}/journald@{plan.name}.conf", "targets/systemd/journald.conf.j2", journal))
+    if conda_units(plan):
+        made.append(File(f"{folder}/conda_env.py", "image/conda_env.py.j2", {"header": HEADER}))
     if waits(plan):
         made.append(File(f"{folder}/wait_ready.py", "targets/systemd/wait_ready.py.j2", {"header": HEADER}))
     script = {"header": HEADER, **script_view(plan, requirements)}

@@ -11,6 +11,7 @@ from mlpack.servers import SERVERS
 from mlpack.servers.proxy import PROXY_FILES
 from mlpack.spec import ServerName
 from mlpack.targets.base import APP_UID
+from mlpack.targets.images import effective_build
 
 PYTHON_SERVERS: frozenset[ServerName] = frozenset({"gunicorn", "uvicorn", "celery"})
 """Run as modules of the environment's Python: scripts in its bin/ name the folder that they were installed to."""
@@ -21,9 +22,14 @@ HIDDEN_HOMES = ("/home/", "/root/", "/run/user/")
 """What ProtectHome=yes hides."""
 
 
-def python_of(plan: Plan) -> str:
-    """The Python with the project's packages: the one named by ``host.python``, else the one install.sh makes."""
-    return plan.spec.host.python or f"{plan.spec.root_path}/.venv/bin/python"
+def python_of(plan: Plan, name: str) -> str:
+    """The Python with service ``name``'s packages: the one named by ``host.python``, else the one install.sh makes."""
+    return plan.spec.host.python or f"{environment_folder(plan, name)}/bin/python"
+
+
+def environment_folder(plan: Plan, name: str) -> str:
+    """The environment that install.sh makes for service ``name``: from conda's file, or from requirements."""
+    return f"{plan.spec.root_path}/{'.conda' if effective_build(plan, name).conda else '.venv'}"
 
 
 def own_environment(plan: Plan) -> bool:
@@ -64,7 +70,7 @@ def unit_argv(plan: Plan, name: str) -> tuple[str, ...]:
     service = plan.services[name]
     argv = SERVERS[service.server].argv(plan, name)
     if service.server in PYTHON_SERVERS:
-        return (python_of(plan), "-m", *argv)
+        return (python_of(plan, name), "-m", *argv)
     if service.server == "redis":
         # on standard input: in argv every user of the machine could read the password
         script = 'exec redis-server - "$@" <<END\nrequirepass "$REDISCLI_AUTH"\nEND\n'
@@ -83,7 +89,7 @@ def unit_argv(plan: Plan, name: str) -> tuple[str, ...]:
 def variables_of(plan: Plan, name: str) -> tuple[tuple[str, str], ...]:
     """What a unit sets beside its environment file: nothing that anybody may want to change."""
     if runs_code(plan, name):
-        path = f"{dirname(python_of(plan))}:/usr/local/bin:/usr/bin:/bin"
+        path = f"{dirname(python_of(plan, name))}:/usr/local/bin:/usr/bin:/bin"
         return (("PATH", path), ("PYTHONUNBUFFERED", "1"), ("PYTHONDONTWRITEBYTECODE", "1"), ("HOME", "/tmp"))
     if plan.services[name].server == "caddy":
         folder = state_folder(plan, name)
@@ -93,7 +99,7 @@ def variables_of(plan: Plan, name: str) -> tuple[tuple[str, str], ...]:
 
 def needs_home(plan: Plan, name: str) -> bool:
     """Something that the unit reads lies where homes are."""
-    paths = (plan.spec.root_path, python_of(plan)) if runs_code(plan, name) else ()
+    paths = (plan.spec.root_path, python_of(plan, name)) if runs_code(plan, name) else ()
     return any(path.startswith(HIDDEN_HOMES) for path in paths)
 
 

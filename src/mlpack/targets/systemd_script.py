@@ -41,17 +41,18 @@ def script_view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
         "user": user_of(plan),
         "user_made": user_made(plan),
         "uid": "" if shared is None else str(shared),
-        "python": python_of(plan),
         "systemd_at_least": SYSTEMD_AT_LEAST,
         "memory_mib": sum(row.limit_bytes for row in plan.budget.rows) // MIB,
         "models": model_files(plan, code),
         "programs": [_program(plan, name) for name in names if not runs_code(plan, name)],
         "modules": [
             {
-                "code": f"import {module}",
-                "missing": f"{python_of(plan)} cannot import {module}: install the requirements there",
+                "python": python,
+                "code": f"import {server}",
+                "closed": f"{user_of(plan)} cannot run {python}: is it there, and may the user enter its folders?",
+                "missing": f"{python} cannot import {server}: install the requirements there",
             }
-            for module in sorted({plan.services[name].server for name in code})
+            for python, server in sorted({(python_of(plan, name), plan.services[name].server) for name in code})
         ],
         **_environment(plan, code, requirements),
         "folders": sorted({volume_path(plan.spec, v) for name in code for v in plan.spec.services[name].volumes}),
@@ -78,18 +79,28 @@ def _program(plan: Plan, name: str) -> dict[str, str]:
     return {"name": program, "missing": f"{program} is not installed: {name} is it (Debian: apt install {program})"}
 
 
+def conda_units(plan: Plan) -> bool:
+    """Some unit's environment is made from conda's file: install.sh needs the program that cleans it."""
+    names = [name for name, service in plan.services.items() if service.target == "systemd" and runs_code(plan, name)]
+    return own_environment(plan) and any(effective_build(plan, name).conda for name in names)
+
+
 def _environment(plan: Plan, code: list[str], requirements: Requirements) -> dict[str, Any]:
-    """How the environment is made, where it is install.sh's to make."""
-    own = own_environment(plan) and bool(code)
-    files = _requirement_files(plan, code) if own else ()
-    torch = any(
-        line.lower().replace("=", " ").split(" ")[0] == "torch" for n in code for line in requirements.get(n, ())
-    )
+    """How the environments are made, where they are install.sh's to make; one for pip, one for conda's file."""
+    own = own_environment(plan)
+    conda = sorted({file for name in code if (file := effective_build(plan, name).conda)}) if own else []
+    if len(conda) > 1:
+        hint = "put the packages into one file, or name an existing environment's Python: host.python"
+        raise SpecError("units share one conda environment, not several", where="services", hint=hint)
+    plain = [name for name in code if not effective_build(plan, name).conda]
+    names = {line.lower().replace("=", " ").split(" ")[0] for name in plain for line in requirements.get(name, ())}
+    torch = "torch" in names or any("torch" in plan.services[name].runtimes for name in code)
     build = plan.spec.build
     return {
-        "own_environment": own,
-        "requirements": files,
-        "requirement_words": [word for file in files for word in ("--requirement", f"{plan.spec.root_path}/{file}")],
+        "requirements": _requirement_files(plan, plain) if own else (),
+        "venv": f"{plan.spec.root_path}/.venv",
+        "conda": conda[0] if conda else None,
+        "conda_folder": f"{plan.spec.root_path}/.conda",
         "base_python": f"python{build.python or DEFAULT_PYTHON}",
         "extra_index": TORCH_CPU_INDEX if torch and build.index is None and build.wheelhouse is None else "",
     }

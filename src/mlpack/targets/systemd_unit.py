@@ -22,8 +22,9 @@ from mlpack.targets.systemd_programs import (
 
 RESTART_S = 5
 """Between an end and the next start: long enough that a crash loop leaves the machine usable."""
-START_TIMES, START_MARGIN_S = 3, 30
-"""Systemd's own limit is a kill, and the next start no faster: wide, where a failed check may be early."""
+START_TIMES, LEAST_START_S = 3, 180
+"""Systemd's own limit is a kill, and the next start no faster: wide, where a failed check may be early. A web part that
+starts in 2 s took more than 60 on a machine ten times overloaded (measured); systemd's own default is 90."""
 SAY_S = 5
 """Who waits for the models gives up this much earlier, so that the reason is in the journal."""
 STEP_S = 600
@@ -62,7 +63,7 @@ def unit_view(plan: Plan, name: str) -> dict[str, Any]:
         "runtime": f"{plan.name}-{name}" if _ready_files(plan, name) else None,
         "env_file": f"{config_folder(plan)}/{name}.env",
         "variables": variables_of(plan, name),
-        "steps": [_step(plan, step) for step in spec.services[name].command] if code else [],
+        "steps": [_step(plan, name, step) for step in spec.services[name].command] if code else [],
         "argv": unit_argv(plan, name),
         "wait": _wait(plan, name),
         "wait_because": service.health.start_period_s.because if service.health else "",
@@ -95,10 +96,10 @@ def writable(plan: Plan, name: str) -> tuple[str, ...]:
 
 
 def start_s(plan: Plan, name: str) -> int:
-    """How long systemd waits for a start: steps, three times the planned start period, and a margin."""
+    """How long systemd waits for a start: steps, at least three minutes, three times the planned start period."""
     service = plan.services[name]
     period = service.health.start_period_s.value if service.health else _child_start_s(service)
-    return START_TIMES * period + START_MARGIN_S + STEP_S * len(plan.spec.services[name].command)
+    return max(LEAST_START_S, START_TIMES * period) + STEP_S * len(plan.spec.services[name].command)
 
 
 def _child_start_s(service: ServicePlan) -> int:
@@ -126,7 +127,7 @@ def _wait(plan: Plan, name: str) -> tuple[str, ...] | None:
     if not runs_code(plan, name):
         return None
     patience = str(start_s(plan, name) - STEP_S * len(plan.spec.services[name].command) - SAY_S)
-    begin = (python_of(plan), "-I", "-S", script)
+    begin = (python_of(plan, name), "-I", "-S", script)
     if service.health is not None and service.health.path is not None and service.port is not None:
         return (*begin, "http", patience, str(service.port), service.health.path)
     if _ready_files(plan, name):
@@ -134,13 +135,13 @@ def _wait(plan: Plan, name: str) -> tuple[str, ...] | None:
     return None
 
 
-def _step(plan: Plan, words: tuple[str, ...]) -> tuple[str, ...]:
+def _step(plan: Plan, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
     """A step before the start; a bare name is looked up in the environment first, as in a container."""
     program, *arguments = words
     if program in ("python", "python3"):
-        return (python_of(plan), *arguments)
+        return (python_of(plan, name), *arguments)
     return (
         words
         if program.startswith("/")
-        else ("/usr/bin/env", f"PATH={dirname(python_of(plan))}:/usr/local/bin:/usr/bin:/bin", *words)
+        else ("/usr/bin/env", f"PATH={dirname(python_of(plan, name))}:/usr/local/bin:/usr/bin:/bin", *words)
     )
