@@ -2,8 +2,8 @@
 
     python bench/gpu_arithmetic/bench.py
 
-Runs in an environment with torch (CPU is enough), transformers, accelerate and hf-mem; no weights are fetched. The truth
-is transformers itself: each model is built on the meta device from the config.json that is kept under
+Runs in an environment with torch (CPU is enough), transformers, accelerate and hf-mem; no weights are fetched. The
+truth is transformers itself: each model is built on the meta device from the config.json that is kept under
 tests/estimate/architectures, fed a prompt, and the storages of its cache are added up; parameters are counted the same
 way. mlpack's numbers are worked out by the test that reads result.json (tests/estimate/test_gpu_architectures.py).
 """
@@ -54,7 +54,9 @@ def cache_bytes(model: Any, tokens: int) -> tuple[int, int]:
 
 def stored(cache: Any) -> int:
     """Bytes of every distinct storage that the cache keeps alive: a view keeps all of what it looks at."""
-    caches = [getattr(cache, name) for name in ("self_attention_cache", "cross_attention_cache") if hasattr(cache, name)]
+    caches = [
+        getattr(cache, name) for name in ("self_attention_cache", "cross_attention_cache") if hasattr(cache, name)
+    ]
     layers = [layer for one in caches or [cache] for layer in one.layers]
     storages = [tensor.untyped_storage() for layer in layers for tensor in (layer.keys, layer.values)]
     return sum(storage.nbytes() for storage in storages)

@@ -99,3 +99,16 @@ def test_a_q8_cache_is_34_bytes_for_32_values() -> None:
     assert full is not None
     assert small is not None
     assert (full.bytes, small.bytes) == (2048 * 23040, 2048 * 23040 * 34 // 64)
+
+
+def test_the_table_of_the_docs_is_this_result() -> None:
+    """docs/gpu.md: every architecture, with the numbers of the bench in MiB."""
+    lines = (ROOT / "docs/gpu.md").read_text().splitlines()
+    shown = {cells[1]: cells[2:9] for line in lines if len(cells := [c.strip() for c in line.split("|")]) == 11}
+    for name, truth in TRUTH.items():
+        weights = 2 * truth["parameters"]
+        wanted = [weights, truth["accelerate_weights_bytes"]]
+        wanted += [truth["cache_after_prompt_bytes"], truth["cache_one_token_later_bytes"]]
+        texts = [f"{truth['parameters']:,}", f"{truth['tokens']:,}", *(f"{count / 2**20:,.1f}" for count in wanted)]
+        peer = truth["hf_mem_cache_bytes"]
+        assert shown[name] == [*texts, "-" if peer is None else f"{peer / 2**20:,.1f}"]
