@@ -86,7 +86,8 @@ def sums(subject: Subject) -> Sums:
             least[name] += min(region.lower_bytes, region.bytes)
         if region.kind == "mapped":
             mapped += region.bytes
-    return Sums(Counts(**found), Counts(**least), mapped)
+    bytes_ = Counts(**found)
+    return Sums(bytes_, bytes_ if least == found else Counts(**least), mapped)
 
 
 def need(subject: Subject, choice: Choice, known: Sums | None = None) -> Need:
@@ -94,9 +95,9 @@ def need(subject: Subject, choice: Choice, known: Sums | None = None) -> Need:
     all_ = known or sums(subject)
     fork = fork_point(subject, choice)
     start, work = Moment.of(choice, fork, "load"), Moment.of(choice, fork, "serve")
-    beside = list(_beside(subject, choice, work))
+    beside = _added(_beside(subject, choice, work))
     alike = start.workers == work.workers and subject.facts.role != "proxy"
-    loading, surely_loading = _total(start, all_, beside if alike else _beside(subject, choice, start))
+    loading, surely_loading = _total(start, all_, beside if alike else _added(_beside(subject, choice, start)))
     serving, surely = _total(work, all_, beside)
     reloads = False
     if choice.workers > 1 and fork != "after-load":
@@ -107,12 +108,17 @@ def need(subject: Subject, choice: Choice, known: Sums | None = None) -> Need:
     return Need(loading, serving, max(surely_loading, surely), all_.mapped, limit, reloads)
 
 
-def _total(moment: Moment, all_: Sums, beside: Iterable[Row]) -> tuple[int, int]:
-    """Bytes at one moment, and those that are surely needed."""
+def _total(moment: Moment, all_: Sums, beside: tuple[int, int]) -> tuple[int, int]:
+    """Bytes at one moment, and those that are surely needed; ``beside``: the same two of what is not the app's."""
     counts = moment.counts()
     bytes_ = sum(map(mul, counts, all_.bytes))
-    lower = sum(map(mul, counts, all_.lower))
-    for row in beside:
+    lower = bytes_ if all_.lower is all_.bytes else sum(map(mul, counts, all_.lower))
+    return bytes_ + beside[0], lower + beside[1]
+
+
+def _added(rows_: Iterable[Row]) -> tuple[int, int]:
+    bytes_ = lower = 0
+    for row in rows_:
         bytes_ += row.each * row.times
         lower += row.lower * row.times
     return bytes_, lower

@@ -5,7 +5,6 @@ Rule and measurements: docs/memory.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from mlpack.footprint import Region, Stage
@@ -41,8 +40,7 @@ class Counts(NamedTuple):
     request: int = 0
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """How many workers exist, load and serve at one moment, and which stages happened once, before the fork."""
 
     once: frozenset[Stage]
@@ -63,16 +61,10 @@ class Moment:
 
     def counts(self) -> Counts:
         """How often a region of each multiplicity exists in one container."""
-        return Counts(
-            once=1,
-            hot=1 if self.serving else 0,
-            importing=1 if "import" in self.once else self.workers,
-            loaded=1 if "load" in self.once else self.workers,
-            serving=self.serving,
-            passing_load=self.loading,
-            passing_serve=self.serving,
-            request=self.serving * self.concurrency,
-        )
+        once, _, loading, serving, concurrency = self
+        importing = 1 if "import" in once else self.workers
+        loaded = 1 if "load" in once else self.workers
+        return Counts(1, int(serving > 0), importing, loaded, serving, loading, serving, serving * concurrency)
 
 
 def multiplicity(region: Region) -> str | None:
