@@ -14,6 +14,7 @@ import numpy
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_init
 
+from backend import network
 from backend.quantify import quantify
 from backend.queueing import DATA, MOST_ATTEMPTS, Jobs, celery
 from backend.volumes import Corrupt, WrongType, read_volume
@@ -23,10 +24,8 @@ READY = os.environ.get("READY_DIR")
 
 
 @cache
-def model():  # noqa: ANN201 - torch is imported by processes that need it only
+def model() -> network.UNet:
     """The trained network, loaded once per process."""
-    from backend import network
-
     return network.load(MODEL)
 
 
@@ -38,7 +37,7 @@ def jobs() -> Jobs:
 
 @worker_process_init.connect
 def load(**_: object) -> None:
-    """In each child after the fork: the parent never touches torch, and a replacement loads before it takes a task."""
+    """In each child after the fork: the parent imports torch, which all share, and computes nothing with it."""
     model()
     if READY:
         Path(READY).mkdir(parents=True, exist_ok=True)
@@ -75,8 +74,6 @@ def segment(job: str) -> str:
 
 def process(scan: Path, result: Path) -> dict[str, float]:
     """Segment ``scan``, write the mask to ``result`` in one step, and return the numbers. Also what mlpack measures."""
-    from backend import network
-
     volume = read_volume(scan)
     mask = network.segment(model(), volume.voxels)
     written = result.with_suffix(f".{os.getpid()}.tmp")
