@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.errors import MlpackError
+from mlpack.measure.request import RawRequest
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Deadlines, Subject
 
@@ -30,6 +31,8 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["service.py:2: the app cannot be imported: ValueError: no such weights"],
     ),
     "syntax error": ("def app(:\n", ["service.py:1: the app cannot be imported: SyntaxError"]),
+    "its own module is missing": ("import service.part\n", ["cannot be imported", "'service' is not a package"]),
+    "out of memory": ("raise MemoryError\n", ["no more memory was given", "service.py:1"]),
     "no such attribute": ("application = 1\n", ["cannot be imported: module service has no 'app'"]),
     "the module exits": ("import sys\nsys.exit(4)\n", ["cannot be imported: SystemExit: 4"]),
     "the process exits": ("import os\nprint('bye', flush=True)\nos._exit(4)\n", ["exit code 4 in stage 'app'", "bye"]),
@@ -76,6 +79,21 @@ def test_processes_that_the_app_started_end_with_it(subject: Callable[..., Subje
     detached = helper.replace("stdin=", "start_new_session=True, stdin=").replace("helper =", "other =")
     measure(subject(helper + detached + GOOD))
     assert not in_folder(tmp_path)
+
+
+def test_an_app_whose_module_is_not_in_the_folder(subject: Callable[..., Subject]) -> None:
+    with pytest.raises(MlpackError) as caught:
+        measure(subject(GOOD, app="backend.web:app"))
+    assert "is backend.py or backend/ in it?" in str(caught.value)
+
+
+def test_a_secret_that_was_not_sent_is_named_where_the_answer_is_wrong(subject: Callable[..., Subject]) -> None:
+    made = subject(BUSY)
+    assert isinstance(made.request, RawRequest)
+    with pytest.raises(MlpackError) as caught:
+        measure(replace(made, request=replace(made.request, left_out=("X-API-Key",))))
+    assert "X-API-Key" in str(caught.value)
+    assert "--in-container" in str(caught.value)
 
 
 def test_a_python_that_is_not_there(subject: Callable[..., Subject]) -> None:

@@ -47,6 +47,11 @@ def estimate_command(project: Path, sets: tuple[str, ...], *, as_json: bool) -> 
         measured = gathered.measured.services.get(name)
         if measured is not None and measured.inputs_sha256 == footprint_inputs(gathered, name, infos):
             show_footprint(f"one process of service {name}, from footprint.json, which plans rest on", measured)
+        elif measured is not None:
+            say(
+                f"footprint.json's measurement of {name} no longer holds: its model, requirements, app, variables or "
+                f"request changed. Measure again: mlpack estimate --measure --service {name}\n"
+            )
     if not gathered.measured.services:
         say("These are estimates from headers alone. For numbers to rely on: mlpack estimate --measure")
     return ExitCode.OK
@@ -80,7 +85,30 @@ def show_footprint(title: str, footprint: Footprint) -> None:
     table(("region", "stage", "kind", "per", "plan for", "at least", "because"), rows, align)
     for reason in footprint.widened:
         say(f"wide: {reason}")
+    if footprint.source == "measured":
+        for line in how_measured(footprint):
+            say(line)
     say("")
+
+
+def how_measured(footprint: Footprint) -> tuple[str, ...]:
+    """What a measurement holds for, what it says of preloading, and what stays of every request."""
+    threads = "" if footprint.threads is None else f", {footprint.threads} threads each"
+    lines = [f"measured with {footprint.concurrency} requests at once{threads}: valid up to these"]
+    if footprint.fork_proven:
+        lines.append("preload: proven, both processes that were forked after the load answered")
+    elif footprint.fork_refused is not None:
+        lines.append(f"preload: no; {footprint.fork_refused}")
+    growth = footprint.growth_bytes_per_request
+    if growth is None:
+        lines.append("growth: not looked for")
+    elif growth:
+        lines.append(
+            f"growth: {show_bytes(round(growth))} stay of every request; workers are recycled where that is much"
+        )
+    else:
+        lines.append("growth: none seen over many requests of the same shape")
+    return tuple(lines)
 
 
 def _as_json(path: Path, one: PathEstimate) -> dict[str, object]:

@@ -70,7 +70,10 @@ def main() -> None:
     except BaseException as error:
         import traceback
 
-        traceback.print_exc()
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<mlpack"):
+            trace = trace.tb_next  # how we came there is nobody's concern
+        traceback.print_exception(type(error), error, trace)
         lines = traceback.format_exception_only(type(error), error)
         kind = {"app": "import", "startup": "startup"}.get(stages.name, "call" if task["call"] else "request")
         missing = error.name if isinstance(error, ModuleNotFoundError) else None

@@ -106,7 +106,7 @@ def _result(subject: Subject, lived: Lived, proof: ForkProof | None, concurrency
         loaded_at=where,
         python=lived.facts["python"],
         refault_bytes=lived.facts.get("refault_bytes"),
-        notes=(*parts.notes, *(() if refused is None else (f"preload: no; {refused}",))),
+        notes=parts.notes,
     )
 
 

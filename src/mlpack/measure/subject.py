@@ -79,6 +79,7 @@ def child_task(subject: Subject, folder: Path | None, concurrency: int) -> dict[
         task["call"] = asked.target
     else:
         body = asked.body
+        task["left_out"] = list(asked.left_out)
         headers = [list(pair) for pair in asked.headers]
         task["request"] = {"method": asked.method, "path": asked.path, "headers": headers, "status": asked.status}
     if body and folder is not None:

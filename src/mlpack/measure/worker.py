@@ -122,7 +122,7 @@ class Worker:
 
     def __init__(self, place: Place, task: Mapping[str, Any]) -> None:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._place, self._called = place, task.get("call") is not None
+        self._place, self._left_out = place, task.get("left_out") or ()
         self._buffer = b""
         try:
             self._process = place.start(bundle(PROGRAM, "main_module.main()"), self._log)
@@ -164,7 +164,7 @@ class Worker:
         """Wait until stage ``name`` is over; it then holds still. Raises AppError: the app failed, hung, or died."""
         message = self._next(name, time.monotonic() + within_s, within_s)
         if "error" in message:
-            raise explain(message, place=self._place, log=self.log())
+            raise explain(message, place=self._place, log=self.log(), left_out=self._left_out)
         return message
 
     def log(self) -> str:
