@@ -1,0 +1,136 @@
+# rendered by mlpack; changes belong in mlpack.yaml or compose.override.yaml
+"""Starts Ray's head, makes the app's actors, and ends when either is beyond repair: the container is then started anew.
+
+`ray_head.py` runs it; `ray_head.py health SECONDS` asks a running one and exits 0 only if every actor answers.
+"""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+APP = "actors:deploy"
+NAMESPACE = "classifier"
+START = ["ray", "start", "--head", "--block", "--port", "6379", "--ray-client-server-port", "10001", "--num-cpus", "2", "--object-store-memory", "134217728", "--include-dashboard", "false", "--disable-usage-stats"]
+GCS = "127.0.0.1:6379"
+HEALTH_PORT = 8266
+ANSWER_S = 4.9
+GRACE_S = 18
+
+
+def health(patience_s):
+    """The exit code of the health check."""
+    connection = http.client.HTTPConnection("127.0.0.1", HEALTH_PORT, timeout=patience_s)
+    try:
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        print(answer.read().decode(errors="replace"))
+        return 0 if answer.status == 200 else 1
+    except (OSError, http.client.HTTPException) as error:
+        print(f"{type(error).__name__}: {error}")
+        return 1
+
+
+class Health(BaseHTTPRequestHandler):
+    """Answers 200 only while every actor has loaded and answers."""
+
+    def do_GET(self):
+        import ray
+
+        actors = self.server.actors
+        calls = [actor.__ray_ready__.remote() for actor in actors]
+        done = ray.wait(calls, num_returns=len(calls), timeout=ANSWER_S)[0] if calls else []
+        alive = sum(1 for call in done if answered(ray, call))
+        ready = 0 < len(actors) == alive
+        body = json.dumps({"actors": alive, "wanted": len(actors)}).encode()
+        try:
+            self.send_response(200 if ready else 503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        except ConnectionError:
+            pass  # the check did not wait any longer
+
+    def log_message(self, format, *args):
+        pass
+
+
+def answered(ray, call):
+    """Whether ``call`` brought an answer and not an error."""
+    try:
+        ray.get(call)
+        return True
+    except ray.exceptions.RayError:
+        return False
+
+
+def deploy(server, head):
+    """Join the head as a driver, and make the app's actors."""
+    import importlib
+
+    import ray
+
+    ray.init(GCS, namespace=NAMESPACE)
+    module, _, function = APP.partition(":")
+    actors = getattr(importlib.import_module(module), function)()
+    server.actors = list(actors.values() if isinstance(actors, dict) else actors)
+    print(f"Ray's head is up, {len(server.actors)} actors are being made", flush=True)
+
+
+def main():
+    sys.path.insert(0, os.getcwd())
+    head = subprocess.Popen(START)
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    server = ThreadingHTTPServer(("127.0.0.1", HEALTH_PORT), Health)
+    server.actors = []
+    server.daemon_threads = True
+    failed = []
+
+    def make():
+        try:
+            wait_for_gcs(head, stopping)
+            if not stopping.is_set():
+                deploy(server, head)
+                server.serve_forever()
+        except BaseException as error:
+            import traceback
+
+            traceback.print_exc()
+            failed.append(error)
+
+    threading.Thread(target=make, daemon=True).start()
+    while head.poll() is None and not failed and not stopping.is_set():
+        stopping.wait(0.5)
+    code = 0 if stopping.is_set() else 1
+    if head.poll() is None:
+        head.terminate()
+        try:
+            head.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            head.kill()
+    sys.stdout.flush()
+    os._exit(code)  # Ray's own threads would wait for a head that is gone
+
+
+def wait_for_gcs(head, stopping):
+    """Until Ray's head takes connections, or has ended."""
+    import socket
+
+    host, _, port = GCS.rpartition(":")
+    while head.poll() is None and not stopping.is_set():
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(health(float(sys.argv[2])) if sys.argv[1:2] == ["health"] else main())
