@@ -77,6 +77,14 @@ def show_plan(plan: Plan) -> None:
             heading(f"Memory of one replica of {name}")
             sums = tables.memory(plan, name)
             table(sums[0], sums[1:], ("left", "right", "right", "right"))
+        if on_card := tables.card_need(plan, name):
+            say("")
+            heading(f"Memory of one worker of {name} on its card")
+            table(on_card[0], on_card[1:], ("left", "right", "right", "right"))
+    if cards := tables.cards(plan):
+        say("")
+        heading("Cards")
+        table(cards[0], cards[1:], ("left", "left", "left", "right", "right"))
     say("")
     heading("Budget of the host")
     budget = tables.budget(plan)

@@ -25,7 +25,7 @@ TORCH_CUDA: tuple[tuple[Version, Version], ...] = (
 )
 """From so much torch on, the CUDA of its usual wheel; newest first."""
 ONNXRUNTIME_CUDA: tuple[tuple[Version, Version], ...] = (((1, 27), (13, 0)), ((1, 19), (12, 0)), ((1, 0), (11, 8)))
-"""1.23 asks for CUDA 12, 1.31 for 13; which version changed was not looked up: 1.27 is a guess."""
+"""1.26 asks for CUDA 12, 1.27 for 13 (their metadata)."""
 TENSORFLOW_CUDA: tuple[tuple[Version, Version], ...] = (((2, 15), (12, 2)), ((2, 0), (11, 8)))
 LLAMA_IMAGE_CUDA: Version = (12, 4)
 """llama.cpp's server-cuda image (its .devops/cuda.Dockerfile)."""

@@ -21,7 +21,7 @@ def decided_workers(subject: Subject, choice: Choice, ways: tuple[int, int], obj
         because = f"settings.reload: {subject.facts.name} watches files with one worker only"
         return whole(value=1, source="calculated", because=because)
     if subject.card_seats:
-        because = f"one worker a card: {counted(len(set(subject.card_seats)), 'card')} hold it beside the others"
+        because = f"one worker a card, and {counted(len(set(subject.card_seats)), 'card')} with room for it"
         return whole(value=choice.workers, source="calculated", because=because)
     if not subject.computes:
         because = f"runs no model: {PLAIN_WORKERS} workers, not more than cores"

@@ -94,5 +94,28 @@ def budget(plan: Plan) -> Rows:
     ]
 
 
+def card_need(plan: Plan, name: str) -> Rows:
+    """What one worker of service ``name`` needs of its card, term by term; no rows where it computes on none."""
+    gpu = plan.services[name].gpu
+    if gpu is None:
+        return []
+    total = sum(term.total_bytes for term in gpu.terms)
+    return [
+        ("part", "each", "count", "total", "source"),
+        *(_term(term) for term in gpu.terms if term.total_bytes),
+        ("peak", "", "", show_mib(total), ""),
+        ("with headroom", "", "", show_mib(gpu.need_bytes.value), gpu.need_bytes.source),
+    ]
+
+
+def cards(plan: Plan) -> Rows:
+    """The cards in use: who is on them, what that needs, what may be planned; no rows where none is."""
+    rows = [
+        (row.name, row.card, ", ".join(row.services), show_mib(row.used_bytes), show_mib(row.usable_bytes))
+        for row in plan.budget.cards
+    ]
+    return [("card", "named", "services", "planned", "of"), *rows] if rows else []
+
+
 def _term(term: Term) -> tuple[str, ...]:
     return (term.name, show_mib(term.each_bytes), str(term.count), show_mib(term.total_bytes), term.source)
