@@ -12,11 +12,11 @@ worker_class = "sync"
 # tensorflow hung on every request after a fork (measured)
 preload_app = False
 
-# above the request's 13 s and a load of at most 82.7 s
-timeout = 83
+# above the request's 32 s and a load of at most 2.81 min
+timeout = 169
 
 # a request in progress may finish
-graceful_timeout = 13
+graceful_timeout = 32
 
 # longer than a proxy's pause between requests, short enough not to hold workers
 keepalive = 5
