@@ -46,6 +46,17 @@ def state(job):
         return {}
 
 
+def states(wanted):
+    """Their records, asked at once; none while the broker starts."""
+    asked = jobs.redis.pipeline(transaction=False)
+    for job in wanted:
+        asked.hgetall(f"job:{job}")
+    try:
+        return dict(zip(wanted, asked.execute(), strict=True))
+    except Exception:
+        return {}
+
+
 def alive(pid):
     try:
         os.kill(pid, 0)
@@ -70,13 +81,11 @@ for _ in range(count):
 killed, restarted, ended, moved_s = [], False, {}, time.monotonic()
 while len(ended) < count and time.monotonic() - moved_s < PATIENCE_S:
     running = []
-    for job in scans:
-        if job not in ended:
-            known = state(job)
-            if known.get("state") in ("done", "failed"):
-                ended[job], moved_s = known, time.monotonic()
-            elif known.get("state") == "running" and known.get("pid"):
-                running.append((job, int(known["pid"])))
+    for job, known in states([job for job in scans if job not in ended]).items():
+        if known.get("state") in ("done", "failed"):
+            ended[job], moved_s = known, time.monotonic()
+        elif known.get("state") == "running" and known.get("pid"):
+            running.append((job, int(known["pid"])))
     if running and len(killed) < kills and len(ended) >= (len(killed) + 1) * count * 0.8 / kills - 2:
         job, pid = draw.choice(running)
         if alive(pid) and state(job).get("state") == "running":
@@ -85,7 +94,7 @@ while len(ended) < count and time.monotonic() - moved_s < PATIENCE_S:
     if not restarted and len(ended) >= count / 2:
         subprocess.run(["systemctl", "restart", "mri-pipeline-queue.service"], check=True)
         restarted = True
-    time.sleep(0.05)
+    time.sleep(0.1)
 
 time.sleep(3)  # a second run of a task would end now, and must not change anything
 wrong = []
@@ -100,7 +109,7 @@ for job, known in ended.items():
         wrong.append(job)
     if state(job) != known:
         wrong.append(job)
-states = collections.Counter(known["state"] for known in ended.values())
+ends = collections.Counter(known["state"] for known in ended.values())
 again = sum(int(known.get("attempts", 1)) > 1 for known in ended.values())
-said = {"seed": seed, "lost": count - len(ended), "states": states, "kills": len(killed), "again": again}
+said = {"seed": seed, "lost": count - len(ended), "states": ends, "kills": len(killed), "again": again}
 sys.stdout.write(json.dumps(said | {"restarted": restarted, "wrong": wrong}) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,12 @@ def test_the_script_is_plain_sh(tmp_path: Path) -> None:
         script = next(folder.parent.rglob("install.sh"))
         run([tool("shellcheck"), str(script)])
         run(["sh", "-n", str(script)])
+
+
+@pytest.mark.parametrize("profiles", [("prod", "hybrid"), ("prod", "systemd")])
+def test_the_examples_other_shapes_are_what_would_be_rendered(profiles: tuple[str, ...]) -> None:
+    example = Path(__file__).parent.parent.parent / "examples" / "mri-pipeline"
+    run([sys.executable, "-m", "mlpack", "render", *profiles, "--check", "-C", str(example)])
 
 
 def test_units_have_three_sections_once() -> None:
