@@ -159,6 +159,7 @@ def test_every_plan_holds_its_promises(on: HostFacts, system: System) -> None:
         times_nest(service.times)
         threads_fit(plan, name, service, runtimes.get(name, ()))
         users_word_is_kept(whole, name, service)
+        turns_are_needed(service)
         recycling_is_reasoned(system[1].get(name), whole.services[name].recycle, service)
     for name, asked in whole.services.items():
         if asked.to:
@@ -299,6 +300,20 @@ def threads_fit(plan: Plan, name: str, service: ServicePlan, runtimes: tuple[Run
         assert service.threads.value == 1
         codes = {finding.code for finding in plan.findings if (finding.where or "").startswith(f"services.{name}.")}
         assert codes & {"workers-exceed-cores", "concurrency-exceeds-cores"}
+
+
+def turns_are_needed(service: ServicePlan) -> None:
+    """Workers load in turn only where gunicorn has several that load for themselves, and then never two at once."""
+    turn = service.load_in_turn
+    if turn is None:
+        return
+    assert service.server == "gunicorn"
+    assert service.workers.value > 1
+    assert not service.preload.value
+    passing = [term.count for term in service.memory.load_terms if term.name == "load peak"]
+    assert passing in ([], [1 if turn.value else service.workers.value])
+    if turn.value:
+        assert service.memory.load_bytes <= service.memory.serve_bytes
 
 
 def recycling_is_reasoned(print_: Footprint | None, asked: int | None, service: ServicePlan) -> None:

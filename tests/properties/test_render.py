@@ -62,18 +62,23 @@ def test_a_plan_reads_back_from_its_compose_file(on: HostFacts, system: System) 
             assert parse_duration(check["start_period"]) == service.health.start_period_s.value
             assert check["retries"] == service.health.retries.value
         if service.server == "gunicorn":
-            assert settings_of(made[f"deploy/prod/{name}.gunicorn.conf.py"]) == gunicorn.config(plan, name)
+            text = made[f"deploy/prod/{name}.gunicorn.conf.py"]
+            assert settings_of(text) == gunicorn.config(plan, name)
+            in_turn = service.load_in_turn
+            assert ("def post_fork" in text) == (in_turn is not None and in_turn.value)
         if service.server == "celery":
             argv = celery.argv(plan, name)
             assert [word.replace("$$", "$") for word in found["command"]] == list(argv)
 
 
 def settings_of(text: str) -> dict[str, object]:
-    """The plain assignments of a settings file."""
+    """The plain assignments of a settings file; the lock of workers that load in turn is none."""
     return {
         statement.targets[0].id: ast.literal_eval(statement.value)
         for statement in ast.parse(text).body
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.targets[0], ast.Name)
+        and not isinstance(statement.value, ast.Call)
     }
 
 
