@@ -1,6 +1,7 @@
 """The classifier as one process: the same checks, models and answers, without Ray, workers or proxy. For the bench."""
 
-# mypy: ignore-errors  # runs in the example's image, with its packages
+# It runs in the image of the example, with packages that are only there.
+# mypy: ignore-errors
 import os
 from pathlib import Path
 

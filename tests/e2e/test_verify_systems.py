@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -108,7 +109,10 @@ def test_a_whole_system_passes(proxy: dict[str, Any], verified: Callable[..., tu
     assert f"proxy-1: answers {how}" in ready
     redirected = f"proxy-1: plain HTTP is sent to https://{domain}/" in ready
     assert redirected == (domain == "eyes.example.org")
-    # upstreams were watched from their start, and their health is counted from it
+    # upstreams were watched from their start, while those that need them were not even started
+    web = next(at for at, line in enumerate(said) if re.search(r"web-1\s+Started", line))
+    assert said.index("queue-1 runs and is watched") < web
+    assert said.index("db-1 runs and is watched") < web
     watched = {measured.service: measured for measured in report.services}
     assert set(watched) == {"web", "worker", "queue", "db", "proxy"}
     assert all(measured.peak_need_bytes > 0 and measured.samples for measured in report.services)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
+from mlpack.launchers.owner import LABEL
 from mlpack.process import end, start
 
 
@@ -38,13 +39,13 @@ def parse_event(line: str) -> Event | None:
 
 
 class Following:
-    """``with Following(environ, label, tell):`` calls ``tell`` for each event of containers with ``label``, from a
+    """``with Following(environ, label, tell):`` calls ``tell`` for each event of containers of the run ``label``, from a
     thread of its own, until the block ends. ``tell`` must not raise."""
 
     def __init__(self, environ: Mapping[str, str], label: str, tell: Callable[[Event], None]) -> None:
         self._tell = tell
         self._argv = (
-            *("docker", "events", "--filter", f"label={label}", "--filter", "type=container"),
+            *("docker", "events", "--filter", f"label={LABEL}={label}", "--filter", "type=container"),
             *("--filter", "event=start", "--filter", "event=health_status", "--format", "{{json .}}"),
         )
         self._environ = environ

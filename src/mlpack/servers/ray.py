@@ -84,6 +84,7 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
         "namespace": plan.name,
         "start": start_argv(plan, name),
         "gcs": f"127.0.0.1:{HEAD_PORT}",
+        "client_port": service.port or FACTS.port,
         "health_port": HEALTH_PORT,
         "answer_s": round(ANSWER_SHARE * patience_s, 1),
         "grace_s": max(1, service.times.stop_grace_s.value - 2),

@@ -17,10 +17,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 APP = "actors:deploy"
 NAMESPACE = "classifier"
 START = ["ray", "start", "--head", "--block", "--port", "6379", "--ray-client-server-port", "10001", "--num-cpus", "2", "--object-store-memory", "134217728", "--include-dashboard", "false", "--disable-usage-stats"]
+CLIENT_PORT = 10001
 GCS = "127.0.0.1:6379"
 HEALTH_PORT = 8266
 ANSWER_S = 4.9
 GRACE_S = 18
+TRIES = 3
+"""Ray gives its own processes 30 s to start (fixed in its source), which a machine busy with other starts may exceed."""
 
 
 def health(patience_s):
@@ -82,12 +85,12 @@ def deploy(server, head):
     print(f"Ray's head is up, {len(server.actors)} actors are being made", flush=True)
 
 
-def main():
+def main(tries_left):
     sys.path.insert(0, os.getcwd())
-    head = subprocess.Popen(START)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    head = subprocess.Popen(START)
     server = ThreadingHTTPServer(("127.0.0.1", HEALTH_PORT), Health)
     server.actors = []
     server.daemon_threads = True
@@ -95,8 +98,7 @@ def main():
 
     def make():
         try:
-            wait_for_gcs(head, stopping)
-            if not stopping.is_set():
+            if wait_for_client_server(head, stopping):
                 deploy(server, head)
                 server.serve_forever()
         except BaseException as error:
@@ -108,29 +110,35 @@ def main():
     threading.Thread(target=make, daemon=True).start()
     while head.poll() is None and not failed and not stopping.is_set():
         stopping.wait(0.5)
-    code = 0 if stopping.is_set() else 1
+    started = bool(server.actors) or head.poll() is None
     if head.poll() is None:
         head.terminate()
         try:
             head.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             head.kill()
+    server.server_close()
     sys.stdout.flush()
-    os._exit(code)  # Ray's own threads would wait for a head that is gone
+    if not (started or stopping.is_set()) and tries_left > 1:
+        print("Ray's head did not start: once more", flush=True)
+        os.execv(sys.executable, [sys.executable, sys.argv[0], "start", str(tries_left - 1)])
+    os._exit(0 if stopping.is_set() else 1)  # Ray's own threads would wait for a head that is gone
 
 
-def wait_for_gcs(head, stopping):
-    """Until Ray's head takes connections, or has ended."""
+def wait_for_client_server(head, stopping):
+    """Whether others can reach Ray's head; False once it has ended."""
     import socket
 
-    host, _, port = GCS.rpartition(":")
     while head.poll() is None and not stopping.is_set():
         try:
-            socket.create_connection((host, int(port)), timeout=1).close()
-            return
+            socket.create_connection(("127.0.0.1", CLIENT_PORT), timeout=1).close()
+            return True
         except OSError:
             time.sleep(0.2)
+    return False
 
 
 if __name__ == "__main__":
-    sys.exit(health(float(sys.argv[2])) if sys.argv[1:2] == ["health"] else main())
+    if sys.argv[1:2] == ["health"]:
+        sys.exit(health(float(sys.argv[2])))
+    main(int(sys.argv[2]) if sys.argv[1:2] == ["start"] else TRIES)

@@ -54,6 +54,7 @@ def _watch(run: Run, instance: Instance) -> None:
     """Watch ``instance`` from now on: it has just started, others may still wait for it."""
     eyes = eyes_for(instance, run.environ)
     if eyes is not None:
+        run.say(f"{instance.name} runs and is watched")
         run.watches = (*run.watches, begin(instance, eyes))
 
 
