@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy
 import torch
+from backend.network import UNet, neighbours
 from phantom import knee
 from safetensors.torch import save_file
-
-from backend.network import UNet, neighbours
 
 HERE = Path(__file__).parent
 STEPS, KNEES = 90, 12

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import nibabel
 import numpy
-from phantom import knee
-
 from backend.quantify import quantify
 from backend.volumes import NPY_SPACING_MM
+from phantom import knee
 
 SAMPLES = Path(__file__).parent / "samples"
 

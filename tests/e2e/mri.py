@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mlpack.flow import gather, output_folder, produce
 from mlpack.launchers.this_machine import host_network
@@ -54,7 +55,7 @@ def project(folder: Path, profiles: tuple[str, ...], more: str = "") -> Lock:
     return made.lock
 
 
-def ask(prefix: Sequence[str], *words: str, timeout_s: float = 150.0) -> list[dict[str, object]]:
+def ask(prefix: Sequence[str], *words: str, timeout_s: float = 150.0) -> list[dict[str, Any]]:
     """What the client program says, a JSON value a line; ``prefix`` runs it where the system is (docker exec ...)."""
     done = run([*prefix, "python3", "-c", CLIENT.read_text(encoding="utf-8"), *words], timeout_s=timeout_s)
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """usage: BASE upload FILE...      an id a line
        BASE wait ID...          the last state of each, when it has ended
        BASE get PATH            status and what was said

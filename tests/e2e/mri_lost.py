@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """usage: SEED TASKS KILLS, on a host with the units of the example: tasks queued, processes that run them killed, the
 broker restarted once at half time. Says in JSON how every task ended, and which result none should have had.
 

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e import mri
@@ -39,7 +40,7 @@ class Units:
         self.host, self.lock, self.root = host, lock, root
         self.script = f"{root}/deploy/{profiles}/systemd/install.sh"
 
-    def ask(self, *words: str) -> list[dict[str, object]]:
+    def ask(self, *words: str) -> list[dict[str, Any]]:
         """The client's answers, asked on the host."""
         return mri.ask(("docker", "exec", self.host.name), self.base, *words)
 
@@ -103,7 +104,7 @@ def test_the_right_answer(units: Units) -> None:
     ids = [
         str(answer["said"]["id"])
         for answer in units.ask("upload", f"{ROOT}/samples/knee.npy", f"{ROOT}/samples/knee.nii.gz")
-    ]  # type: ignore[index]
+    ]
     for answer in units.ask("wait", *ids):
         said = answer["said"]
         assert isinstance(said, dict)
@@ -136,12 +137,12 @@ def test_a_killed_process_costs_no_job(units: Units) -> None:
     """SIGKILL to the child that runs a task: systemd's unit stays, the task runs again, the answer is right."""
     main = units.host.show(units.unit("worker"), "MainPID")
     answers = units.ask("upload", *[f"{ROOT}/samples/large.npy"] * 6)
-    ids = [str(answer["said"]["id"]) for answer in answers]  # type: ignore[index]
+    ids = [str(answer["said"]["id"]) for answer in answers]
     secret = f"{ROOT}/deploy/prod-systemd/secrets/queue-password"
     state = f'redis-cli -a "$(cat {secret})" --no-auth-warning hget job:{ids[-1]} state'
     units.host.run("timeout", "60", "sh", "-c", f"until {state} | grep -q running; do sleep 0.05; done")
     units.host.run("sh", "-c", f"kill -KILL $({CHILDREN})")
-    states = [answer["said"]["state"] for answer in units.ask("wait", *ids)]  # type: ignore[index]
+    states = [answer["said"]["state"] for answer in units.ask("wait", *ids)]
     assert states == ["done"] * 6
     assert units.host.show(units.unit("worker"), "MainPID") == main
 
@@ -157,8 +158,8 @@ def test_a_killed_worker_is_started_again(units: Units) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.5)
     (answer,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
-    (said,) = units.ask("wait", str(answer["said"]["id"]))  # type: ignore[index]
-    assert said["said"]["state"] == "done"  # type: ignore[index]
+    (said,) = units.ask("wait", str(answer["said"]["id"]))
+    assert said["said"]["state"] == "done"
 
 
 TASKS, KILLS = 200, 22
@@ -185,8 +186,8 @@ def test_a_reboot_brings_everything_back(units: Units) -> None:
     for name in units.lock.plan.services:
         wait_active(units.host, units.unit(name))
     (new,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
-    ids = [str(answer["said"]["id"]) for answer in (old, new)]  # type: ignore[index]
-    assert [answer["said"]["state"] for answer in units.ask("wait", *ids)] == ["done", "done"]  # type: ignore[index]
+    ids = [str(answer["said"]["id"]) for answer in (old, new)]
+    assert [answer["said"]["state"] for answer in units.ask("wait", *ids)] == ["done", "done"]
 
 
 def wait_active(host: Booted, unit: str) -> None:

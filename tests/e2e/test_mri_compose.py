@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e import mri, standins
@@ -25,7 +26,7 @@ class Containers:
     def __init__(self, root: Path, folder: Path, port: int) -> None:
         self.root, self.folder, self.base = root, folder, f"https://knee.localhost:{port}"
 
-    def ask(self, *words: str) -> list[dict[str, object]]:
+    def ask(self, *words: str) -> list[dict[str, Any]]:
         """The client's answers, asked on this machine."""
         return mri.ask((), self.base, *words)
 
@@ -40,7 +41,7 @@ class Containers:
         while True:
             answers = self.ask("upload", *[f"{self.root}/samples/{file}" for file in files])
             if all(answer["status"] == 202 for answer in answers) or time.monotonic() > deadline:
-                return [str(answer["said"]["id"]) for answer in answers]  # type: ignore[index]
+                return [str(answer["said"]["id"]) for answer in answers]
             time.sleep(1)
 
 
@@ -100,14 +101,14 @@ def test_a_killed_process_costs_no_job(containers: Containers) -> None:
     containers.compose("exec", "-T", "queue", "sh", "-c", wait)
     pid = containers.compose("exec", "-T", "queue", "redis-cli", "hget", f"job:{ids[-1]}", "pid").strip()
     containers.compose("exec", "-T", "worker", "python", "-c", f"import os; os.kill({pid}, 9)")
-    assert [answer["said"]["state"] for answer in containers.ask("wait", *ids)] == ["done"] * 4  # type: ignore[index]
+    assert [answer["said"]["state"] for answer in containers.ask("wait", *ids)] == ["done"] * 4
 
 
 def test_a_restart_of_everything_keeps_jobs(containers: Containers) -> None:
     old = containers.jobs("knee.npy")
     containers.compose("restart")
     new = containers.jobs("knee.npy")
-    states = [answer["said"]["state"] for answer in containers.ask("wait", *old, *new)]  # type: ignore[index]
+    states = [answer["said"]["state"] for answer in containers.ask("wait", *old, *new)]
     assert states == ["done", "done"]
 
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e import mri, standins
@@ -34,7 +35,7 @@ class Hybrid:
     def __init__(self, host: Booted, folder: Path, port: int) -> None:
         self.host, self.folder, self.base = host, folder, f"https://knee.localhost:{port}"
 
-    def ask(self, *words: str) -> list[dict[str, object]]:
+    def ask(self, *words: str) -> list[dict[str, Any]]:
         """The client's answers, asked on the host."""
         return mri.ask(("docker", "exec", self.host.name), self.base, *words)
 
@@ -79,10 +80,10 @@ def hybrid() -> Iterator[Hybrid]:
 def test_an_upload_of_the_container_is_segmented_on_the_host(hybrid: Hybrid) -> None:
     (answer,) = hybrid.ask("upload", f"{ROOT}/samples/knee.npy")
     assert answer["status"] == 202, answer
-    job = str(answer["said"]["id"])  # type: ignore[index]
+    job = str(answer["said"]["id"])
     (said,) = hybrid.ask("wait", job)
-    assert said["said"]["state"] == "done", said  # type: ignore[index]
-    assert abs(said["said"]["volume_ml"] - TRUTH_ML) < WITHIN_ML  # type: ignore[index]
+    assert said["said"]["state"] == "done", said
+    assert abs(said["said"]["volume_ml"] - TRUTH_ML) < WITHIN_ML
     (mask,) = hybrid.ask("get", f"/jobs/{job}/mask.npy")
     assert mask["status"] == 200
     owners = {path.stat().st_uid for path in (ROOT / "data" / job).iterdir()}
@@ -98,12 +99,12 @@ def test_the_queue_is_on_loopback_and_wants_its_password(hybrid: Hybrid) -> None
 
 
 def test_a_killed_child_costs_no_job(hybrid: Hybrid) -> None:
-    ids = [str(a["said"]["id"]) for a in hybrid.ask("upload", *[f"{ROOT}/samples/large.npy"] * 4)]  # type: ignore[index]
+    ids = [str(a["said"]["id"]) for a in hybrid.ask("upload", *[f"{ROOT}/samples/large.npy"] * 4)]
     ask = f"redis-cli hget job:{ids[-1]} state"
     wait = f"i=0; until {ask} | grep -q running; do i=$((i+1)); [ $i -lt 600 ] || exit 1; sleep 0.1; done"
     hybrid.compose("exec", "-T", "queue", "sh", "-c", wait)
     hybrid.host.run("sh", "-c", f"kill -KILL $(pgrep --parent $(systemctl show -P MainPID {WORKER}) | tail -1)")
-    assert [a["said"]["state"] for a in hybrid.ask("wait", *ids)] == ["done"] * 4  # type: ignore[index]
+    assert [a["said"]["state"] for a in hybrid.ask("wait", *ids)] == ["done"] * 4
 
 
 def test_both_sides_come_back_after_a_reboot(hybrid: Hybrid) -> None:
@@ -112,5 +113,5 @@ def test_both_sides_come_back_after_a_reboot(hybrid: Hybrid) -> None:
     hybrid.host.reboot()
     wait_active(hybrid.host, WORKER)
     (new,) = hybrid.ask("upload", f"{ROOT}/samples/knee.npy")
-    ids = [str(answer["said"]["id"]) for answer in (old, new)]  # type: ignore[index]
-    assert [a["said"]["state"] for a in hybrid.ask("wait", *ids)] == ["done", "done"]  # type: ignore[index]
+    ids = [str(answer["said"]["id"]) for answer in (old, new)]
+    assert [a["said"]["state"] for a in hybrid.ask("wait", *ids)] == ["done", "done"]

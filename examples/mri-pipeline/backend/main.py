@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from celery.exceptions import OperationalError
@@ -118,7 +118,5 @@ def _keep(scan: UploadFile, path: Path) -> None:
 
 def _drop(job: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    try:
+    with suppress(RedisError):  # it expires by itself
         jobs.remove(job)
-    except RedisError:
-        pass  # it expires by itself

@@ -42,7 +42,8 @@ def read_volume(path: Path) -> Volume:
 
 def _npy(path: Path) -> tuple[numpy.ndarray, tuple[float, ...]]:
     try:
-        found = numpy.load(path, allow_pickle=False, mmap_mode="r")  # mapped: a size too large is seen before it is read
+        # mapped: a size too large is seen before it is read
+        found = numpy.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
         raise Corrupt(f"the .npy file cannot be read: {error}") from error
     return found, NPY_SPACING_MM
