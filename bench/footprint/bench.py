@@ -45,7 +45,7 @@ def run_row(row: Row, cache: Path, *, quick: bool, within: float) -> dict[str, A
     static = planned(row, project, measured=False)
     assert static is not None
     found = planned(row, project, measured=True)
-    if found is None and row.server != "celery":
+    if found is None:
         engine.measure(project, served.python)
         found = planned(row, project, measured=True)
     start = found or static

@@ -29,9 +29,12 @@ REQUIREMENTS = {
     "torch": ("torch==2.13.0", "transformers==5.23.0"),
     "onnx": ("onnxruntime==1.32.0",),
     "tensorflow": ("tensorflow-cpu==2.21.0", "keras==3.15.1"),
-    "trees": ("scikit-learn==1.9.1", "lightgbm==4.7.0", "xgboost-cpu==3.2.0"),
     "llama": ("xllamacpp==2026.10.11549",),
+    "sklearn": ("scikit-learn==1.9.1",),
+    "lightgbm": ("lightgbm==4.7.0",),
+    "xgboost": ("xgboost-cpu==3.2.0",),
 }
+"""By environment; of the trees', by library."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ def write_project(row: Row, folder: Path, weights: Path) -> None:
     for file in (HERE / "apps").glob("*.py"):
         shutil.copyfile(file, folder / file.name)
     _link(weights / row.model, folder / "weights" / row.model)
-    lines = REQUIREMENTS[served.python] if served.app != "torch_app" else REQUIREMENTS["torch"][:1]
+    lines = REQUIREMENTS[served.runtime if served.python == "trees" else served.python]
+    lines = lines[:1] if served.app == "torch_app" else lines
     (folder / "requirements.txt").write_text("\n".join([*lines, "gunicorn==27.0.1", "uvicorn==0.54.0"]) + "\n")
     (folder / "mlpack.yaml").write_text(json.dumps(_spec(row), indent=1) + "\n")
 
@@ -121,7 +125,7 @@ def _spec(row: Row) -> dict[str, Any]:
     if row.server == "celery":
         services["broker"] = {"server": "redis"}
         env["BROKER_URL"] = {"from": "broker.url"}
-        service |= {"app": "celery_app:app"}
+        service |= {"app": "celery_app:app", "measure": {"call": "celery_app:predict", "args": [0]}}
     else:
         service |= {"app": f"{served.app}:app", "interface": row.interface, "port": PORT, "health": "/health"}
         service |= {"concurrency": row.concurrency}

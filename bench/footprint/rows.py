@@ -150,7 +150,7 @@ SERVED = {
         "sklearn",
         "forest/forest.joblib",
         {"LIBRARY": "sklearn", "BATCH": "100", "FEATURES": "20"},
-        None,
+        _shape(100, 20),
         True,
     ),
     "extra-trees": Served(
@@ -159,7 +159,7 @@ SERVED = {
         "sklearn",
         "extra-trees/extra.joblib",
         {"LIBRARY": "sklearn", "BATCH": "100", "FEATURES": "30"},
-        None,
+        _shape(100, 30),
         False,
         True,
     ),
@@ -169,7 +169,7 @@ SERVED = {
         "lightgbm",
         "lightgbm/boosted.txt",
         {"LIBRARY": "lightgbm", "BATCH": "1000", "FEATURES": "30"},
-        None,
+        _shape(1000, 30),
         True,
     ),
     "xgboost": Served(
@@ -178,7 +178,7 @@ SERVED = {
         "xgboost",
         "xgboost/boosted.ubj",
         {"LIBRARY": "xgboost", "BATCH": "1000", "FEATURES": "30"},
-        None,
+        _shape(1000, 30),
         True,
     ),
     "smollm2": Served(

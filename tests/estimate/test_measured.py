@@ -69,6 +69,9 @@ def model(
     )
 
 
+ROWS = MaxInput(shape=(30,), batch=1000)
+
+
 class Case(NamedTuple):
     """``needed``: anonymous at its peak plus mapped when hot, of one process without server or app."""
 
@@ -103,10 +106,10 @@ PROCESSES = {
     "Keras, one large dense layer": Case(
         model("keras", 302.4, dtype="F32"), 227 + 1962 + 334, WIDE, MaxInput(shape=(1024,))
     ),
-    "random forest": Case(model("joblib", 290, dtype="F64"), 640 + 46, KNOWN),
+    "random forest": Case(model("joblib", 290, dtype="F64"), 640 + 46, KNOWN, ROWS),
     "random forest, compressed": Case(model("joblib", 50, compressed=True), 640 + 46, WIDE),
-    "LightGBM of 15 MB": Case(model("lightgbm", 15.19), 153, KNOWN),
-    "LightGBM of 63 MB": Case(model("lightgbm", 63.39), 223, KNOWN),
+    "LightGBM of 15 MB": Case(model("lightgbm", 15.19), 153, KNOWN, ROWS),
+    "LightGBM of 63 MB": Case(model("lightgbm", 63.39), 223, KNOWN, ROWS),
     "GGUF 135M, context 2048": Case(model("gguf", 98.4, architecture=SMOLLM2), 88 + 117, KNOWN, MaxInput(tokens=2048)),
     "GGUF 135M, context 8192": Case(model("gguf", 98.4, architecture=SMOLLM2), 223 + 117, KNOWN, MaxInput(tokens=8192)),
 }

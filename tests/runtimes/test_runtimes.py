@@ -282,3 +282,19 @@ def test_xgboost_as_text_needs_four_times_the_binary_and_says_so() -> None:
     assert find(text, "m weights").bytes > 4 * find(binary, "m weights").bytes - 16 * MIB
     assert any(".ubj" in reason for reason in text.widened)
     assert not any(".ubj" in reason for reason in binary.widened)
+
+
+@pytest.mark.parametrize(("name", "format_"), [("sklearn", "joblib"), ("lightgbm", "lightgbm"), ("xgboost", "xgboost")])
+def test_rows_of_known_size_bound_a_request_to_trees(name: RuntimeName, format_: str) -> None:
+    bounded = Model(path="m", max_input=MaxInput(shape=(30,), batch=1000))
+    known = RUNTIMES[name].size("m", bounded, info(format_, dtype=None))
+    open_ = RUNTIMES[name].size("m", Model(path="m"), info(format_, dtype=None))
+    assert 30_000 * 8 < find(known, "m activations").bytes < 4 * MIB < find(open_, "m activations").bytes
+    assert any("max_input" in reason for reason in open_.widened)
+    assert not any("max_input" in reason for reason in known.widened)
+
+
+def test_convolutions_under_onnx_runtime_need_more_than_matrices() -> None:
+    nets = [Architecture(family="convolutional", name="net"), None]
+    convolved, plain = (RUNTIMES["onnxruntime"].size("m", Model(path="m"), info("onnx", architecture=a)) for a in nets)
+    assert find(convolved, "m weights").bytes > 1.5 * find(plain, "m weights").bytes > 1.5 * 400 * MIB

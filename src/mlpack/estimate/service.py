@@ -13,6 +13,7 @@ from mlpack.model import ModelInfo
 from mlpack.runtimes import RUNTIMES, runtime_of
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.libraries import distributions, major_version
+from mlpack.runtimes.llama_cpp import SCORES
 from mlpack.servers import SERVERS
 from mlpack.servers.base import ServerFacts
 from mlpack.spec import Model, RuntimeName, Spec
@@ -83,9 +84,9 @@ def _sized(name: str, model: Model, info: ModelInfo, runtime: RuntimeName, requi
 
 
 def _under(server: ServerFacts, name: str, sized: Sized) -> Sized:
-    """``sized`` as ``server`` runs it: Ollama turns mapping off on a CPU (docs/facts.md)."""
+    """``sized`` as ``server`` runs it: Ollama turns mapping off on a CPU, and flash attention (docs/facts.md)."""
     if server.name != "ollama":
-        return sized
+        return replace(sized, regions=tuple(r for r in sized.regions if r.name != f"{name} {SCORES}"))
     reason = f"Ollama turns mapping off on a CPU: the weights of {name} are planned as private memory"
     return replace(sized, regions=_unmapped(sized.regions), widened=(reason, *sized.widened))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from mlpack.model import ModelInfo
 from mlpack.plan import Decided
-from mlpack.runtimes import regions, times
+from mlpack.runtimes import activations, regions, times
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
 from mlpack.runtimes.measured import measured
 from mlpack.runtimes.threads import openmp_environment
 from mlpack.spec import Model
-from mlpack.units import MIB
 
 FACTS = facts(
     "lightgbm",
@@ -26,12 +25,11 @@ LOADED_FACTOR = 1.0
 LOWER_FACTOR = 0.5
 TRANSIENT_FACTOR = 1.2
 """The peak while parsing was 2.0 and 1.6 times the same files; measured, with room above."""
-REQUEST_BYTES = 32 * MIB
-"""Rows, predictions and per-thread buffers of one request."""
 
 
-def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - no input shape changes it much
+def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """Trees of about the text's size, and the text itself while it is parsed."""
+    needs = activations.of_rows(name, model)
     found = (
         regions.weights(
             name,
@@ -43,13 +41,13 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - n
         regions.transient(
             name, TRANSIENT_FACTOR * info.size_bytes, lower=0, because="the text is read whole before it is parsed"
         ),
-        regions.activations(name, REQUEST_BYTES, lower=0, because="rows and per-thread buffers of one request"),
+        regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
     )
     return Sized(
         regions=found,
         load_s=times.load_s(info, copied=True),
         request_s=1.0,
-        widened=(times.WIDE_TIMES,),
+        widened=(*needs.widened, times.WIDE_TIMES),
     )
 
 

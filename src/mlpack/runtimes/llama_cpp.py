@@ -23,6 +23,10 @@ FACTS = facts(
 )
 MICRO_BATCH_TOKENS = 512
 """llama.cpp's default ``--ubatch-size``: tokens that one pass of prompt processing holds."""
+SCORES = "attention scores"
+"""Only without flash attention, which llama.cpp itself turns on wherever it can (``--flash-attn auto``, its default):
+beside the cache 28 MiB stayed at context 2048 and 8192 alike (docs/memory.md), 31 in bench/footprint. Ollama's default
+is off (OLLAMA_FLASH_ATTENTION, docs/facts.md)."""
 BUFFERS_BYTES = 16 * MIB
 """Vocabulary, sampler and graph, beside cache and compute buffer."""
 UNKNOWN_CACHE_BYTES_PER_TOKEN = 128 * 1024
@@ -82,7 +86,16 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
             "process",
             _compute_bytes(architecture, tokens),
             lower=0,
-            because=f"{MICRO_BATCH_TOKENS} tokens at once, with attention scores over {tokens:,} tokens",
+            because=f"{MICRO_BATCH_TOKENS} tokens at once",
+        ),
+        regions.region(
+            f"{name} {SCORES}",
+            "serve",
+            "anonymous",
+            "process",
+            _scores_bytes(architecture, tokens),
+            lower=0,
+            because=f"{MICRO_BATCH_TOKENS} tokens at once over {tokens:,} tokens, without flash attention",
         ),
     )
     answer_s = ANSWER_TOKENS * info.weights_bytes / MEMORY_BYTES_PER_S
@@ -95,12 +108,16 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
 
 
 def _compute_bytes(architecture: Architecture, tokens: int) -> int:
-    """Activations of one micro-batch and, without flash attention, its scores over the whole context, in fp32."""
+    """Activations of one micro-batch in fp32."""
     hidden = architecture.hidden_size or 4096
     intermediate = architecture.intermediate_size or 4 * hidden
-    heads = architecture.heads or hidden // 64
-    batch = min(MICRO_BATCH_TOKENS, tokens)
-    return batch * FLOAT_BYTES * (6 * hidden + 3 * intermediate + heads * tokens)
+    return min(MICRO_BATCH_TOKENS, tokens) * FLOAT_BYTES * (6 * hidden + 3 * intermediate)
+
+
+def _scores_bytes(architecture: Architecture, tokens: int) -> int:
+    """Attention scores of one micro-batch over the whole context in fp32, where flash attention is off."""
+    heads = architecture.heads or (architecture.hidden_size or 4096) // 64
+    return min(MICRO_BATCH_TOKENS, tokens) * FLOAT_BYTES * heads * tokens
 
 
 def environment(threads: int, *, shared_cores: bool) -> dict[str, Decided[str]]:  # noqa: ARG001 - see below

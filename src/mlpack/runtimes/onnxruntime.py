@@ -57,9 +57,7 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
         regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
         *regions.creep(name, needs.creep_bytes),
     ]
-    wide = (
-        f"ONNX Runtime holds 0.8-2.8 times the weights of {name}, by operator and place: {factor} planned"
-    )
+    wide = f"ONNX Runtime holds 0.8-2.8 times the weights of {name}, by operator and place: {factor} planned"
     if stored_narrow(info):
         wide = f"{name} is stored in 16 bits: planned as cast to 32, as most operators on a CPU need; {wide}"
     return Sized(

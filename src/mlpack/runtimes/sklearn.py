@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from mlpack.model import ModelInfo
 from mlpack.plan import Decided
-from mlpack.runtimes import regions, times
+from mlpack.runtimes import activations, regions, times
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
 from mlpack.runtimes.measured import measured
 from mlpack.runtimes.threads import decided_threads, openmp_environment
 from mlpack.spec import Model
-from mlpack.units import MIB
 
 FACTS = facts(
     "sklearn",
@@ -27,12 +26,11 @@ TRANSIENT_FACTOR = 0.65
 """More while loading: 171 of 277 MiB, the same forest."""
 COMPRESSED_FACTOR = 5.8
 """The same forest compressed: 48 MiB on disk for 277 MiB of arrays. Others compress less, hardly any more."""
-REQUEST_BYTES = 32 * MIB
-"""Rows, predictions and temporary arrays of one request; trees and linear models add little of their own."""
 
 
-def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - no input shape changes it much
+def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """A multiple of the file; six times that if the file is compressed, as no header tells the size within."""
+    needs = activations.of_rows(name, model)
     arrays = max(info.weights_bytes, info.size_bytes * (COMPRESSED_FACTOR if info.compressed else 1))
     unpacked = f"{COMPRESSED_FACTOR} x compressed " if info.compressed else ""
     found = (
@@ -46,9 +44,9 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - n
         regions.transient(
             name, TRANSIENT_FACTOR * arrays, lower=0, because="the unpickler holds arrays twice for a moment"
         ),
-        regions.activations(name, REQUEST_BYTES, lower=0, because="rows and temporary arrays of one request"),
+        regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
     )
-    widened: tuple[str, ...] = (times.WIDE_TIMES,)
+    widened: tuple[str, ...] = (*needs.widened, times.WIDE_TIMES)
     if info.compressed:
         widened = (
             f"{name} is compressed: its size in memory is a guess ({COMPRESSED_FACTOR} times the file)",

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from mlpack.model import ModelInfo
 from mlpack.plan import Decided
-from mlpack.runtimes import regions, times
+from mlpack.runtimes import activations, regions, times
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
 from mlpack.runtimes.measured import measured
@@ -31,14 +31,13 @@ TRANSIENT_FACTOR = 1.2
 BOOSTER_BYTES = 4 * MIB
 """Beside the trees: 2 to 4 MiB for a model of 0.4 MiB."""
 LOWER_FACTOR = 0.5
-REQUEST_BYTES = 32 * MIB
-"""Rows, their DMatrix, predictions and per-thread buffers of one request."""
 
 
-def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - no input shape changes it much
+def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """A multiple of the file: by its suffix, which is what XGBoost itself tells JSON from UBJSON by."""
     text = any(PurePosixPath(file.path).suffix == ".json" for file in info.files)
     factor, what = (TEXT_FACTOR, "JSON") if text else (BINARY_FACTOR, "UBJSON")
+    needs = activations.of_rows(name, model)
     found = (
         regions.weights(
             name,
@@ -50,14 +49,14 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:  # noqa: ARG001 - n
         regions.transient(
             name, TRANSIENT_FACTOR * info.size_bytes, lower=0, because="the file is read whole before it is parsed"
         ),
-        regions.activations(name, REQUEST_BYTES, lower=0, because="rows, their DMatrix and per-thread buffers"),
+        regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
     )
     hint = (f"{name} is JSON: saved as .ubj it needs a quarter of the memory",) if text else ()
     return Sized(
         regions=found,
         load_s=times.load_s(info, copied=True) * (4 if text else 1),
         request_s=1.0,
-        widened=(*hint, times.WIDE_TIMES),
+        widened=(*hint, *needs.widened, times.WIDE_TIMES),
     )
 
 
