@@ -12,7 +12,7 @@ import pytest
 from tests.measure.test_regions import readings
 
 from mlpack.measure import run
-from mlpack.measure.result import MeasureResult
+from mlpack.measure.result import MeasureResult, StageName
 from mlpack.measure.run import measure
 from mlpack.measure.shares import Opening, in_order, shares
 from mlpack.measure.subject import Subject
@@ -136,14 +136,16 @@ def use(): pass
 
 
 def test_turns_back_and_forth_belong_to_both() -> None:
-    stages = readings({"app": (243, 243, 81, 0), "startup": (243, 243, 81, 0)} | MOVED)
+    stages = readings(MOVED)
     marks = [Opening(name, "app", int(held * MIB), at) for at, (name, held) in enumerate(TURNS)]
     found = shares(stages, marks, SIZES)
     assert dict(found.of("app")) == {"left + right": 64 * MIB}
 
 
 TURNS = (("left", 179), ("right", 200), ("left", 210))
-MOVED = {
+MOVED: dict[StageName, tuple[float, float, float, float]] = {
+    "app": (243, 243, 81, 0),
+    "startup": (243, 243, 81, 0),
     "interpreter": (6, 6, 6, 0),
     "libraries": (179, 179, 76, 0),
     "first": (243, 243, 81, 0),
@@ -183,6 +185,6 @@ def use():
     for kind in ("anonymous", "mapped"):
         for stage in ("import", "load", "serve"):
             for per in ("process", "request", "moment"):
-                one, other = (f.footprint.sum_bytes(kind, stage, per=per) for f in (with_group, without))  # type: ignore[arg-type]
+                one, other = (f.footprint.sum_bytes(kind, stage, per=per) for f in (with_group, without))
                 assert abs(one - other) < 2 * MIB, (kind, stage, per)
     assert 0 < without.footprint.sum_bytes("kernel", "import") < 3 * MIB

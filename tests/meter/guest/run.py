@@ -3,15 +3,18 @@
 What mlpack's own code reads there, and the raw files it read them from.
 """
 
+from __future__ import annotations
+
 import json
 import mmap
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from mlpack.meter.cache import evict, resident_bytes
-from mlpack.meter.cgroup import read_counters
+from mlpack.meter.cgroup import CgroupDirs, read_counters
 from mlpack.meter.cgroup_find import find_cgroup
 from mlpack.meter.cgroup_own import own_cgroup
 from mlpack.meter.snapshot import snapshot
@@ -44,23 +47,23 @@ for line in sys.stdin:
 LAUNCH = "import os, sys\nopen(sys.argv[1], 'w').write('0')\nos.execv(sys.argv[2], sys.argv[2:])\n"
 
 
-def counters(dirs):
+def counters(dirs: CgroupDirs) -> dict[str, Any]:
     """As a dictionary."""
     return {**vars(read_counters(dirs))}
 
 
-def tree(dirs, pid):
+def tree(dirs: CgroupDirs, pid: int) -> dict[str, str]:
     """The files that were read, by their path."""
     paths = [dirs.memory / name for name in FILES]
     paths += [PROC / str(pid) / name for name in ("cgroup", "status", "smaps_rollup", "mountinfo")]
     return {str(path).replace(f"/{pid}/", "/PID/"): path.read_text() for path in paths}
 
 
-def main():
+def main() -> None:
     """Hold, squeeze, kill; then tell."""
     weights = Path("/work/weights.bin")
     weights.write_bytes(os.urandom(48 * MIB))
-    said = {"kernel": os.uname().release}
+    said: dict[str, Any] = {"kernel": os.uname().release}
     cold = evict([weights])
     said["evicted"] = {"cold": cold.cold, "resident_bytes": resident_bytes(weights)}
     with weights.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
@@ -73,16 +76,21 @@ def main():
         argv = [sys.executable, "-c", LAUNCH, join, sys.executable, "-c", HOLD]
         child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-        def ask(word):
-            child.stdin.write(word + "\n")
-            child.stdin.flush()
-            return child.stdout.readline()
+        send, answers = child.stdin, child.stdout
+        assert send is not None
+        assert answers is not None
 
-        assert child.stdout.readline() == "held\n"
-        said["found"] = str(find_cgroup(PROC, child.pid).memory)
+        def ask(word: str) -> str:
+            send.write(word + "\n")
+            send.flush()
+            return answers.readline()
+
+        assert answers.readline() == "held\n"
+        found = find_cgroup(PROC, child.pid)
+        said["found"] = str(found.memory) if found else None
         said["unlimited"] = counters(dirs)
         quick = cgroup_source(dirs)()
-        said["quick"] = quick._asdict()
+        said["quick"] = quick._asdict() if quick else None
         held = totals(snapshot(PROC, [child.pid]))
         said["process"] = {
             "anonymous_bytes": held.anonymous_bytes,
