@@ -39,8 +39,8 @@ check_tools() {
 # The engine's own memory, which on Docker Desktop is that of its virtual machine
 check_memory() {
     total=$(docker info --format '{{.MemTotal}}' 2>/dev/null) || return 0
-    [ "$((total / 1048576))" -ge 1308 ] ||
-        die "the limits add up to 1308 MiB, the engine has $((total / 1048576)): plan again for this machine"
+    [ "$((total / 1048576))" -ge 1177 ] ||
+        die "the limits add up to 1177 MiB, the engine has $((total / 1048576)): plan again for this machine"
 }
 
 # check_model PATH: there, and readable by a container's user
@@ -71,7 +71,10 @@ has_card() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null 
 # compose ARGUMENT...: with the override files that apply, yours last
 compose() {
     [ ! -f compose.override.yaml ] || set -- --file compose.override.yaml "$@"
-    if [ -f compose.gpu.yaml ] && has_card; then set -- --file compose.gpu.yaml "$@"; fi
+    if [ -f compose.gpu.yaml ]; then
+        if has_card; then set -- --file compose.gpu.yaml "$@"
+        else say "no NVIDIA card answers here: on the processor, for which nothing was planned (mlpack plan, device: cpu)"; fi
+    fi
     docker compose --file compose.yaml "$@"
 }
 
