@@ -41,6 +41,7 @@ def main() -> None:
     print(f"clip: {right:.1%} of 400 new pictures right")
     WEIGHTS.mkdir(exist_ok=True)
     save_file(clip.state_dict(), WEIGHTS / "clip.safetensors")
+    (WEIGHTS / "clip.safetensors").chmod(0o644)  # made for its owner alone; containers read it as another user
 
     data = lightgbm.Dataset(np.stack([features(picture) for picture in x]), y)
     settings = {"objective": "multiclass", "num_class": len(LABELS), "verbose": -1, "deterministic": True, "seed": 0}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,9 @@ from tests.planner.build import footprint, region
 from tests.planner.build import plan as make_plan
 
 from mlpack.errors import SpecError
+from mlpack.launchers.process import free_port
 from mlpack.plan import Plan
+from mlpack.process import Completed, run
 from mlpack.servers import ray
 from mlpack.units import MIB
 
@@ -72,3 +77,29 @@ def test_the_script_is_python_with_the_plans_words() -> None:
 def test_a_head_without_actors_is_refused() -> None:
     with pytest.raises(SpecError, match="function that makes the actors"):
         ray.argv(planned(app=None), "head")
+
+
+def run_head(folder: Path, ray_says: str) -> tuple[Completed, int]:
+    """Runs the rendered script with a stand-in for `ray`; what became of it, and how often the head was started."""
+    program = folder / "ray"
+    program.write_text(f"#!/bin/sh\necho once >>{folder}/starts\n{ray_says}\n")
+    program.chmod(0o755)
+    script = folder / "head.ray_head.py"
+    script.write_text(texts(planned())["head.ray_head.py"].replace("8266", str(free_port())))
+    environ = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    done = run([sys.executable, str(script)], env=environ, cwd=folder, timeout_s=60, check=False)
+    return done, len((folder / "starts").read_text().splitlines())
+
+
+def test_a_head_that_does_not_start_is_started_three_times(tmp_path: Path) -> None:
+    done, starts = run_head(tmp_path, "exit 1")
+    assert (done.code, starts) == (1, 3)
+    assert done.stdout.count("once more") == 2
+
+
+def test_nobody_there_is_not_healthy(tmp_path: Path) -> None:
+    script = tmp_path / "head.ray_head.py"
+    script.write_text(texts(planned())["head.ray_head.py"].replace("8266", str(free_port())))
+    done = run([sys.executable, "-I", "-S", str(script), "health", "2"], check=False)
+    assert done.code == 1
+    assert "ConnectionRefusedError" in done.stdout

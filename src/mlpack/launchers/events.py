@@ -39,7 +39,7 @@ def parse_event(line: str) -> Event | None:
 
 
 class Following:
-    """``with Following(environ, label, tell):`` calls ``tell`` for each event of containers of the run ``label``, from a
+    """``with Following(environ, label, tell):`` calls ``tell`` for each event of the run ``label``'s containers, from a
     thread of its own, until the block ends. ``tell`` must not raise."""
 
     def __init__(self, environ: Mapping[str, str], label: str, tell: Callable[[Event], None]) -> None:

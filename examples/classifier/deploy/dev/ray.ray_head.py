@@ -43,12 +43,8 @@ class Health(BaseHTTPRequestHandler):
     """Answers 200 only while every actor has loaded and answers."""
 
     def do_GET(self):
-        import ray
-
         actors = self.server.actors
-        calls = [actor.__ray_ready__.remote() for actor in actors]
-        done = ray.wait(calls, num_returns=len(calls), timeout=ANSWER_S)[0] if calls else []
-        alive = sum(1 for call in done if answered(ray, call))
+        alive = answering(actors) if actors else 0
         ready = 0 < len(actors) == alive
         body = json.dumps({"actors": alive, "wanted": len(actors)}).encode()
         try:
@@ -63,16 +59,22 @@ class Health(BaseHTTPRequestHandler):
         pass
 
 
-def answered(ray, call):
-    """Whether ``call`` brought an answer and not an error."""
-    try:
-        ray.get(call)
-        return True
-    except ray.exceptions.RayError:
-        return False
+def answering(actors):
+    """How many of ``actors`` have loaded and answer now."""
+    import ray
+
+    calls = [actor.__ray_ready__.remote() for actor in actors]
+    alive = 0
+    for call in ray.wait(calls, num_returns=len(calls), timeout=ANSWER_S)[0]:
+        try:
+            ray.get(call)
+            alive += 1
+        except ray.exceptions.RayError:
+            pass  # it died, and Ray makes it again
+    return alive
 
 
-def deploy(server, head):
+def deploy(server):
     """Join the head as a driver, and make the app's actors."""
     import importlib
 
@@ -99,15 +101,15 @@ def main(tries_left):
     def make():
         try:
             if wait_for_client_server(head, stopping):
-                deploy(server, head)
-                server.serve_forever()
+                deploy(server)
         except BaseException as error:
             import traceback
 
             traceback.print_exc()
             failed.append(error)
 
-    threading.Thread(target=make, daemon=True).start()
+    for work in (server.serve_forever, make):
+        threading.Thread(target=work, daemon=True).start()
     while head.poll() is None and not failed and not stopping.is_set():
         stopping.wait(0.5)
     started = bool(server.actors) or head.poll() is None
