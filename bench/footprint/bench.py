@@ -26,7 +26,7 @@ from bench.footprint.boundary import search
 from bench.footprint.predictions import predictions
 from bench.footprint.project import REPOSITORY, planned, write_project
 from bench.footprint.rows import ROWS, SERVED, Row
-from bench.footprint.show import show
+from bench.footprint.show import show, write_docs
 from bench.footprint.trial import judge, limited, unlimited
 
 from mlpack.errors import MlpackError
@@ -119,11 +119,13 @@ def main() -> int:
         "python": platform.python_version(),
         "kernel": platform.release(),
         "machine": platform.machine(),
+        "versions": {python: engine.versions(python) for python in ("torch", "onnx", "tensorflow", "trees", "llama")},
         "rows": rows,
     }
     if rows and not chosen.quick:
         (HERE / "result.json").write_text(json.dumps(about, indent=1) + "\n")
-    missed = show(rows, write=not chosen.quick)
+        write_docs(rows, REPOSITORY / "docs")
+    missed = show(rows)
     return int(bool(missed or failed))
 
 

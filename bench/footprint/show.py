@@ -1,14 +1,18 @@
-"""The table of all rows for the terminal; says which targets are missed."""
+"""The table of all rows, for the terminal and for docs/memory.md; says which targets are missed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from bench.footprint.plot import svg
 
 from mlpack.units import MIB
 
 MEASURED = (1.02, 1.15)
 STATIC_MOST, UNBOUNDED_MOST = 1.5, 2.0
+BEGIN, END = "<!-- bench/footprint writes from here -->", "<!-- to here -->"
 NAMES = ("measured", "static", "file", "weights_x_1.2", "unlimited_peak")
 
 
@@ -31,7 +35,34 @@ def missed(row: dict[str, Any]) -> list[str]:
     return found
 
 
-def show(rows: Sequence[dict[str, Any]], *, write: bool) -> int:
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The table of docs/memory.md: MiB, and each limit over the boundary."""
+    lines = [
+        "| service | how | boundary | measured | by headers | file x workers | weights x 1.2 x workers | free peak |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in (row for fitted in (True, False) for row in rows if row["fitted"] is fitted):
+        cells = []
+        for name in NAMES:
+            size, ratio = row["limits"][name], row["ratios"][name]
+            cells.append("-" if size is None else f"{size / MIB:.0f} ({ratio:.2f})")
+        name = row["row"] + ("" if row["fitted"] else " *")
+        truth = f"{row['failed_below'] / MIB:.0f}-{row['boundary'] / MIB:.0f}"
+        lines.append(f"| {name} | {row['how']} | {truth} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_docs(rows: Sequence[dict[str, Any]], docs: Path) -> None:
+    """Put table and picture into ``docs``: the table between its two marks in memory.md."""
+    (docs / "footprint.svg").write_text(svg(rows))
+    page = docs / "memory.md"
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and end:
+        page.write_text(f"{before}{begin}\n{markdown(rows)}\n{end}{after}")
+
+
+def show(rows: Sequence[dict[str, Any]]) -> int:
     """Print the table; the number of rows that miss a target."""
     print(f"\n{'row':24} {'boundary':>9} " + " ".join(f"{name:>14}" for name in NAMES) + "  MiB, and x boundary")
     count = 0
