@@ -174,5 +174,6 @@ def test_no_guide_of_an_example_destroys_data(example: str) -> None:
     for path in guides:
         source = path.read_text()
         assert not re.search(r"prune|down\s+(-v|--volumes)|volume rm|rm -rf", source), path
-        assert "with a way back" in source
-        assert "[wsl2]" in source
+        if "Docker Engine" in source:  # where every service is a unit, there is no engine and no Docker Desktop
+            assert "with a way back" in source
+            assert "[wsl2]" in source
