@@ -189,7 +189,7 @@ def main() -> int:
             "mlpack estimate": [*mine, str(chosen.model)],
             f"mlpack estimate, {size / 1e12:.2f} TB in {SHARDS} shards": [*mine, str(work / "sharded")],
         }
-        missing = {}
+        missing, versions = {}, {}
         for name, packages, words in (
             ("hf-mem", ["hf-mem"], ["-c", f"HUB = {hub!r}\n{HF_MEM}", "--model-id", NAME]),
             (
@@ -202,14 +202,19 @@ def main() -> int:
                 argv = [str(environment(peers / name.split()[0], *packages)), *words]
                 once(argv, environ)
                 commands[name] = argv
+                tell = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+                said = subprocess.run(
+                    [argv[0], "-c", tell, name.split()[0]], check=True, capture_output=True, text=True
+                )
+                versions[name] = said.stdout.strip()
             except subprocess.CalledProcessError as error:
                 missing[name] = str(error.output or error.stderr)[-400:]
         times: dict[str, list[tuple[float, float, int]]] = {name: [] for name in commands}
         for index in range(chosen.rounds + 1):
             for name, argv in commands.items():
-                found = once(argv, {**environ, "PYTHONPATH": str(REPOSITORY / "src")} if "mlpack" in name else environ)
+                took = once(argv, {**environ, "PYTHONPATH": str(REPOSITORY / "src")} if "mlpack" in name else environ)
                 if index:
-                    times[name].append(found)
+                    times[name].append(took)
     server.shutdown()
     rows = []
     bare = medians(times["python -c pass"])
@@ -230,7 +235,7 @@ def main() -> int:
     for name, why in missing.items():
         print(f"left out: {name}: {why}")
     about = {"python": platform.python_version(), "machine": platform.machine(), "model": chosen.model.name}
-    about |= {"rounds": chosen.rounds, "left_out": missing, "results": rows}
+    about |= {"rounds": chosen.rounds, "versions": versions, "left_out": missing, "results": rows}
     (HERE / "estimate.json").write_text(json.dumps(about, indent=1) + "\n")
     return int(bool(missing))
 
