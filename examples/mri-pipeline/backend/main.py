@@ -99,8 +99,8 @@ def _known(job: str) -> dict[str, str]:
     try:
         known = jobs.get(job)
         if known and known["state"] == "running" and celery.AsyncResult(job).state == "FAILURE":
-            # killed for its time: the worker's parent has noted it, the task could not
-            jobs.end(job, "failed", reason="it took longer than the time limit and was killed")
+            # killed for its time, say: the worker's parent has noted it, the task could not
+            jobs.end(job, "failed", reason=f"the worker gave it up: {celery.AsyncResult(job).result!r}"[:300])
             known = jobs.get(job)
     except RedisError as error:
         raise HTTPException(503, "the queue does not answer; try again soon", AGAIN) from error

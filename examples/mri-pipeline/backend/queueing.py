@@ -5,6 +5,8 @@ from pathlib import Path
 
 from celery import Celery
 from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 
 BROKER = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
 DATA = Path(os.environ.get("DATA_DIR", Path(__file__).parent.parent / "data"))
@@ -26,11 +28,24 @@ celery.conf.update(
 )
 
 
+END = """
+if redis.call('hsetnx', KEYS[1], 'ended', ARGV[1]) == 0 then return 0 end
+redis.call('hset', KEYS[1], unpack(ARGV, 2))
+return 1
+"""
+"""In one step, so that asking again after a lost connection is safe."""
+
+
 class Jobs:
     """States of jobs: queued, running, done, failed. A job ends once: whoever comes second changes nothing."""
 
-    def __init__(self, redis: Redis | None = None) -> None:
-        self.redis = redis or Redis.from_url(BROKER, socket_timeout=5, socket_connect_timeout=2, decode_responses=True)
+    def __init__(self, *, patient: bool = False) -> None:
+        """``patient``: ask again for some 20 s while the queue is away (a worker); else at once an error."""
+        again = Retry(ExponentialBackoff(cap=2, base=0.1), 14 if patient else 0)
+        self.redis = Redis.from_url(
+            BROKER, socket_timeout=5, socket_connect_timeout=2, decode_responses=True, retry=again
+        )
+        self._end = self.redis.register_script(END)
 
     def add(self, job: str, name: str) -> None:
         """A new job."""
@@ -55,10 +70,8 @@ class Jobs:
 
     def end(self, job: str, state: str, **values: object) -> bool:
         """Whether this was the first end of the job: only that one is recorded."""
-        if not self.redis.hsetnx(_key(job), "ended", state):
-            return False
-        self.redis.hset(_key(job), mapping={key: str(value) for key, value in values.items()} | {"state": state})
-        return True
+        fields = [text for key, value in {**values, "state": state}.items() for text in (key, str(value))]
+        return bool(self._end(keys=[_key(job)], args=[state, *fields]))
 
     def waiting(self) -> int:
         """Tasks that no worker has taken yet."""

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 from celery.signals import worker_process_init
+from redis import RedisError
 
 from backend import network
 from backend.quantify import quantify
@@ -32,7 +33,7 @@ def model() -> network.UNet:
 @cache
 def jobs() -> Jobs:
     """This process's own connection: a forked one would be shared."""
-    return Jobs()
+    return Jobs(patient=True)
 
 
 @worker_process_init.connect
@@ -47,6 +48,14 @@ def load(**_: object) -> None:
 @celery.task(name="segment")
 def segment(job: str) -> str:
     """Segment the volume of ``job``; how it ended."""
+    try:
+        return _segment(job)
+    except RedisError as error:
+        # its end could not be recorded: a task that fails is acknowledged, so it is given back instead
+        raise Reject(f"the queue did not answer: {error}", requeue=True) from error
+
+
+def _segment(job: str) -> str:
     attempt = jobs().begin(job)
     if attempt == 0:
         return "ended already"
