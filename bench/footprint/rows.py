@@ -94,6 +94,7 @@ SERVED = {
         {"BATCH": "2", "SHAPE": "128,768"},
         _text(2, 128),
         True,
+        True,
     ),
     "onnx-external": Served(
         "onnx",

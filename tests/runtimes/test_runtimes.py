@@ -298,3 +298,11 @@ def test_convolutions_under_onnx_runtime_need_more_than_matrices() -> None:
     nets = [Architecture(family="convolutional", name="net"), None]
     convolved, plain = (RUNTIMES["onnxruntime"].size("m", Model(path="m"), info("onnx", architecture=a)) for a in nets)
     assert find(convolved, "m weights").bytes > 1.5 * find(plain, "m weights").bytes > 1.5 * 400 * MIB
+
+
+def test_a_saved_signature_is_a_graph_and_not_called_eagerly() -> None:
+    image = Model(path="m", max_input=MaxInput(shape=(224, 224, 3)))
+    keras, saved = (RUNTIMES["tensorflow"].size("m", image, info(name)) for name in ("keras", "savedmodel"))
+    assert find(keras, "m activations").bytes > 2 * find(saved, "m activations").bytes > 0
+    assert any("model(x)" in reason for reason in keras.widened)
+    assert not any("model(x)" in reason for reason in saved.widened)

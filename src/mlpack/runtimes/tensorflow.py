@@ -34,7 +34,8 @@ EAGER_CONTEXT_BYTES = 16 * MIB
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """Weights copied several times, and activations as if called eagerly: the code decides, not the file."""
     stored = max(info.weights_bytes, info.size_bytes)  # an optimiser's state beside the weights is loaded as well
-    needs = activations.of_request(name, model, info, eager=True)
+    called_eagerly = info.format != "savedmodel"  # a signature is a graph, which keeps no layer's output
+    needs = activations.of_request(name, model, info, eager=called_eagerly)
     found = [
         regions.weights(
             name,
@@ -54,7 +55,7 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
         regions=tuple(found),
         load_s=times.load_s(info, copied=True),
         request_s=times.request_s(name, model, info),
-        widened=(*needs.widened, eager, times.WIDE_TIMES),
+        widened=(*needs.widened, *([eager] if called_eagerly else []), times.WIDE_TIMES),
     )
 
 
