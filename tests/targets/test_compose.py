@@ -186,10 +186,9 @@ def test_waits_as_long_as_the_slowest_start_may_take() -> None:
 @pytest.mark.parametrize(
     ("plan", "what"),
     [
-        (plan_of(embedding_spec(), {"web": service_plan(target="systemd")}), "target 'systemd'"),
+        (plan_of(embedding_spec(), {"web": service_plan(target="swarm")}), "target 'swarm'"),
         (plan_of(embedding_spec(), {"web": service_plan(server="ollama")}), "server 'ollama'"),
         (plan_of(embedding_spec(), {"web": service_plan(device="gpu", target="systemd")}), "cards under systemd|systemd"),
-        (plan_of(embedding_spec(build=Build(conda="environment.yml")), {"web": service_plan()}), "conda"),
         (plan_of(embedding_spec(build=Build()), {"web": service_plan()}), "what to install"),
     ],
 )

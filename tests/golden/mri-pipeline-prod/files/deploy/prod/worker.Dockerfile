@@ -19,6 +19,7 @@ RUN ["python", "/build/conda_env.py", "/build/environment.yml", "/build/clean"]
 # From conda's channels. Unproven: mlpack's own tests reach no channel and build the other one.
 FROM ${CONDA_IMAGE} AS build-conda
 COPY --from=cleaned ["/build/clean/environment.yml", "/tmp/environment.yml"]
+# hadolint ignore=DL3002,DL3066
 USER root
 RUN micromamba create --yes --prefix /opt/venv --file /tmp/environment.yml && micromamba clean --all --yes
 
@@ -37,6 +38,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
     python -m pip --python /opt/venv/bin/python install --find-links /wheels --requirement /build/requirements.txt
 
+# hadolint ignore=DL3006
 FROM build-${MLPACK_ENVIRONMENT} AS made
 
 # conda's interpreter is part of its environment; programs are checked by the base's.
