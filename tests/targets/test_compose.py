@@ -188,7 +188,6 @@ def test_waits_as_long_as_the_slowest_start_may_take() -> None:
     [
         (plan_of(embedding_spec(), {"web": service_plan(target="swarm")}), "target 'swarm'"),
         (plan_of(embedding_spec(), {"web": service_plan(server="ollama")}), "server 'ollama'"),
-        (plan_of(embedding_spec(), {"web": service_plan(device="gpu", target="systemd")}), "cards under systemd|systemd"),
         (plan_of(embedding_spec(build=Build()), {"web": service_plan()}), "what to install"),
     ],
 )

@@ -24,6 +24,7 @@ from mlpack.launchers.process import free_port
 from mlpack.plan import CardPlan, Decided, GpuPlan, Plan
 from mlpack.process import run
 from mlpack.render import render
+from mlpack.spec import Build
 from mlpack.targets.gpu import unit_device_lines
 from mlpack.units import GIB
 
@@ -122,6 +123,67 @@ def test_a_unit_reaches_its_cards_and_no_others() -> None:
     )
     split = unit_device_lines(gpu(card(0, instance="1g.10gb")))
     assert split[-1] == ("DeviceAllow", "char-nvidia-caps r")
+
+
+def on_units(made: GpuPlan | None) -> dict[str, str]:
+    """The files of a gunicorn service that is a unit."""
+    service = service_plan(target="systemd", **({"device": "gpu", "gpu": made} if made else {}))
+    build = Build(requirements="requirements.txt", python="3.11")
+    return texts(plan_of(embedding_spec(target="systemd", build=build), {"web": service}), web=["torch"])
+
+
+def unit_of(files: dict[str, str]) -> str:
+    (text,) = [text for path, text in files.items() if path.endswith("-web.service")]
+    return text
+
+
+def test_a_unit_with_cards_opens_them_and_says_why_it_is_more_exposed() -> None:
+    lines = unit_of(on_units(gpu(card(0), card(2), seats=(0, 1)))).splitlines()
+    allowed = [line for line in lines if line.startswith(("DeviceAllow=", "PrivateDevices=", "DevicePolicy="))]
+    assert allowed == [
+        "DeviceAllow=/dev/nvidiactl rw",
+        "DeviceAllow=/dev/nvidia-uvm rw",
+        "DeviceAllow=/dev/nvidia-uvm-tools rw",
+        "DeviceAllow=/dev/nvidia4 rw",
+        "DeviceAllow=/dev/nvidia6 rw",
+        "DevicePolicy=closed",
+        "PrivateDevices=no",
+    ]
+    assert any(line.startswith("# cards are devices") and "higher score" in line for line in lines)
+    assert "Environment=CUDA_MODULE_LOADING=LAZY" in lines
+    assert 'Environment="ODD=a$b"' in lines or "Environment=ODD=a$b" in lines
+    without = unit_of(on_units(None))
+    assert "PrivateDevices=yes" in without
+    assert "DeviceAllow" not in without
+    assert "CUDA" not in without
+
+
+def test_install_sh_looks_for_the_device_files_and_takes_torch_with_cuda() -> None:
+    files = on_units(gpu(card(0)))
+    assert "    check_card /dev/nvidia-uvm\n" in files["install.sh"]
+    assert "    check_card /dev/nvidia4\n" in files["install.sh"]
+    assert "whl/cpu" not in files["install.sh"]
+    plain = on_units(None)["install.sh"]
+    assert "check_card" not in plain
+    assert "whl/cpu" in plain
+
+
+def test_systemd_itself_reads_the_unit_and_scores_it_higher(tmp_path: Path) -> None:
+    """systemd-analyze's own words: the unit's devices are listed, and cost points."""
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have systemd-analyze", pytrace=False)
+        pytest.skip("no systemd-analyze")
+    scores = {}
+    for name, made in (("with", gpu(card(0))), ("without", None)):
+        path = tmp_path / f"{name}.service"
+        path.write_text(unit_of(on_units(made)))
+        said = run((analyze, "security", "--offline=true", "--no-pager", "--json=short", str(path)), check=False)
+        rows = {row["json_field"]: row for row in json.loads(said.stdout)}
+        assert rows["PrivateDevices"]["set"] is (made is None)
+        scores[name] = sum(float(row["exposure"] or 0) for row in rows.values())
+    assert scores["with"] > scores["without"]
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,6 @@ def refuse_unrendered(plan: Plan) -> None:
         if service.server not in target.SERVERS:
             able = ", ".join(sorted(target.SERVERS))
             raise _missing(f"files for server {service.server!r}", f"{where}.server", f"servers: {able}")
-        if service.device == "gpu" and service.target != "compose":
-            raise _missing(
-                f"cards under {service.target}", f"{where}.device", "write `device: cpu`, or target: compose"
-            )
 
 
 def refuse_cards(plan: Plan, requirements: Requirements) -> None:

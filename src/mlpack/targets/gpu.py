@@ -70,13 +70,18 @@ def worker_cards(gpu: GpuPlan | None) -> Sequence[str]:
     return tuple(gpu.cards[seat].key for seat in gpu.seats)
 
 
+def card_nodes(gpu: GpuPlan) -> tuple[str, ...]:
+    """The device files through which a program reaches its cards; systemd skips a DeviceAllow= without its file."""
+    nodes = [*ALWAYS, *(f"/dev/nvidia{card.index if card.minor is None else card.minor}" for card in gpu.cards)]
+    return tuple(dict.fromkeys(nodes))
+
+
 def unit_device_lines(gpu: GpuPlan) -> tuple[tuple[str, str], ...]:
     """What a systemd unit says so that its program reaches the cards: ``PrivateDevices=yes`` would hide them.
 
     MIG instances are opened through /dev/nvidia-caps, whose numbers no probe tells: the whole class is allowed.
     """
-    nodes = [*ALWAYS, *(f"/dev/nvidia{card.index if card.minor is None else card.minor}" for card in gpu.cards)]
-    lines = [("PrivateDevices", "no"), *(("DeviceAllow", f"{node} rw") for node in dict.fromkeys(nodes))]
+    lines = [("PrivateDevices", "no"), *(("DeviceAllow", f"{node} rw") for node in card_nodes(gpu))]
     if any(card.instance for card in gpu.cards):
         lines.append(("DeviceAllow", "char-nvidia-caps r"))
     return tuple(lines)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
+from mlpack.targets.gpu import unit_device_lines
 
 COMMON: tuple[tuple[str, str], ...] = (
     ("NoNewPrivileges", "yes"),
     ("PrivateTmp", "yes"),
-    ("PrivateDevices", "yes"),
     ("PrivateMounts", "yes"),
     ("DevicePolicy", "closed"),
     ("ProtectSystem", "strict"),
@@ -40,6 +40,11 @@ CALLS = ("@system-service", "~@privileged", "~@resources")
 """System calls; a line each, as systemd takes a `~` as turning the whole line around."""
 LOW_PORT = "CAP_NET_BIND_SERVICE"
 FIRST_FREE_PORT = 1024
+NO_DEVICES = ("PrivateDevices", "yes")
+CARDS_BECAUSE = (
+    "cards are devices of the host, which PrivateDevices=yes would hide: only these may be opened, for a higher score "
+    "in `systemd-analyze security`"
+)
 NO_JIT = frozenset({"broker", "proxy"})
 """Programs without code made at run time: torch's bf16 kernels and numba need writable code pages (measured)."""
 
@@ -50,6 +55,8 @@ class Hardening:
 
     lines: tuple[tuple[str, str], ...]
     capabilities: tuple[str, ...]
+    because: str = ""
+    """Why it is wider than usual."""
 
 
 def hardening(plan: Plan, name: str, *, home: bool) -> Hardening:
@@ -59,10 +66,12 @@ def hardening(plan: Plan, name: str, *, home: bool) -> Hardening:
     low = facts.role == "proxy" and (service.port or FIRST_FREE_PORT) < FIRST_FREE_PORT
     lines = [*COMMON, *(("SystemCallFilter", call) for call in CALLS)]
     lines.append(("ProtectHome", "read-only" if home else "yes"))
+    lines += unit_device_lines(service.gpu) if service.gpu is not None else (NO_DEVICES,)
     if facts.role in NO_JIT:
         lines.append(("MemoryDenyWriteExecute", "yes"))
     if facts.role in ("broker", "database"):
         lines += [("IPAddressDeny", "any"), ("IPAddressAllow", "localhost")]
     lines.append(("CapabilityBoundingSet", LOW_PORT if low else ""))
     lines.append(("AmbientCapabilities", LOW_PORT if low else ""))
-    return Hardening(tuple(sorted(lines, key=lambda line: line[0])), (LOW_PORT,) if low else ())
+    because = CARDS_BECAUSE if service.gpu is not None else ""
+    return Hardening(tuple(sorted(lines, key=lambda line: line[0])), (LOW_PORT,) if low else (), because)

@@ -90,7 +90,9 @@ def variables_of(plan: Plan, name: str) -> tuple[tuple[str, str], ...]:
     """What a unit sets beside its environment file: nothing that anybody may want to change."""
     if runs_code(plan, name):
         path = f"{dirname(python_of(plan, name))}:/usr/local/bin:/usr/bin:/bin"
-        return (("PATH", path), ("PYTHONUNBUFFERED", "1"), ("PYTHONDONTWRITEBYTECODE", "1"), ("HOME", "/tmp"))
+        common = (("PATH", path), ("PYTHONUNBUFFERED", "1"), ("PYTHONDONTWRITEBYTECODE", "1"), ("HOME", "/tmp"))
+        gpu = plan.services[name].gpu
+        return (*common, *((key, made.value) for key, made in gpu.environment.items())) if gpu else common
     if plan.services[name].server == "caddy":
         folder = state_folder(plan, name)
         return (("HOME", folder), ("XDG_DATA_HOME", folder), ("XDG_CONFIG_HOME", folder))

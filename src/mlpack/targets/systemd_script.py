@@ -10,6 +10,7 @@ from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder, volume_path
 from mlpack.servers.secrets import held_variables
 from mlpack.targets.base import Requirements
+from mlpack.targets.gpu import card_nodes
 from mlpack.targets.images import DEFAULT_PYTHON, TORCH_CPU_INDEX, effective_build, profile_suffix
 from mlpack.targets.systemd_programs import (
     PROGRAMS,
@@ -65,6 +66,7 @@ def script_view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
         "units": [{"service": name, "unit": unit_name(plan, name)} for name in names],
         "unit_names": [unit_name(plan, name) for name in names],
         "group": grouping(plan),
+        "cards": sorted({path for name in code if (gpu := plan.services[name].gpu) for path in card_nodes(gpu)}),
     }
 
 
@@ -95,6 +97,7 @@ def _environment(plan: Plan, code: list[str], requirements: Requirements) -> dic
     plain = [name for name in code if not effective_build(plan, name).conda]
     names = {line.lower().replace("=", " ").split(" ")[0] for name in plain for line in requirements.get(name, ())}
     torch = "torch" in names or any("torch" in plan.services[name].runtimes for name in code)
+    cards = any(plan.services[name].gpu for name in plain)
     build = plan.spec.build
     return {
         "requirements": _requirement_files(plan, plain) if own else (),
@@ -102,7 +105,9 @@ def _environment(plan: Plan, code: list[str], requirements: Requirements) -> dic
         "conda": conda[0] if conda else None,
         "conda_folder": f"{plan.spec.root_path}/.conda",
         "base_python": f"python{build.python or DEFAULT_PYTHON}",
-        "extra_index": TORCH_CPU_INDEX if torch and build.index is None and build.wheelhouse is None else "",
+        "extra_index": TORCH_CPU_INDEX
+        if torch and not cards and build.index is None and build.wheelhouse is None
+        else "",
     }
 
 

@@ -82,6 +82,7 @@ def unit_view(plan: Plan, name: str) -> dict[str, Any]:
         "oom_because": OOM_REASON[oom],
         "journal": plan.name,
         "identifier": f"{plan.name}-{name}",
+        "hardening_because": box.because,
         "hardening": [{"key": key, "value": value} for key, value in box.lines],
         "writable": writable(plan, name),
     }
