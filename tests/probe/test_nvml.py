@@ -114,7 +114,7 @@ def test_failures_in_the_middle_cost_their_own_fact(library: Path) -> None:
 
 def test_without_the_library_there_is_nothing_to_ask(tmp_path: Path) -> None:
     env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
-    lines = "import sys; from mlpack.probe.nvml import read_nvml, _library_loads\nif _library_loads(): sys.exit(7)\n"
+    lines = "import sys; from mlpack.probe.nvml import read_nvml, library_loads\nif library_loads(): sys.exit(7)\n"
     check = "a = read_nvml(); assert a == type(a)(), a; assert 'pynvml' not in sys.modules"
     done = run((sys.executable, "-c", lines + check), env=env, check=False, timeout_s=60)
     if done.code == 7:

@@ -16,7 +16,11 @@ from typing import Any
 
 from mlpack.measure.called import Called
 from mlpack.measure.drive import Asgi, Failure, Request, Wsgi, is_asgi
+from mlpack.measure.on_card import card_counters
 from mlpack.measure.opened import Opened
+
+BEFORE_START = ("interpreter", "libraries", "app", "forked")
+"""Stages at whose end no card is asked about: the app may not have opened it yet."""
 
 
 class Stages:
@@ -37,7 +41,8 @@ class Stages:
         """The stage ``name`` is over: tell, and wait until the parent has looked; what it then says."""
         spent_s = time.monotonic() - self._began_s
         opened = self._opened.take() if self._opened else []
-        self.tell({"stage": self.name, "seconds": spent_s, "opened": opened, **more})
+        card = None if self.name in BEFORE_START else card_counters()
+        self.tell({"stage": self.name, "seconds": spent_s, "opened": opened, "card": card, **more})
         said = sys.stdin.readline()
         if not said:
             os._exit(0)  # the parent is gone

@@ -13,12 +13,13 @@ from typing import Any, get_args
 from mlpack.errors import MlpackError
 from mlpack.measure.errors import AppError
 from mlpack.measure.growth import growth, series, suspicious
-from mlpack.measure.result import StageName, StageReading
+from mlpack.measure.result import CardReading, StageName, StageReading
 from mlpack.measure.shares import Opening
 from mlpack.measure.subject import ROUNDS, Deadlines, Subject
 from mlpack.measure.watch import Watch
 from mlpack.measure.worker import Place, Worker
 from mlpack.meter.cache import code_files, evict
+from mlpack.meter.card_bytes import card_bytes
 from mlpack.meter.cgroup import CgroupDirs, read_counters
 from mlpack.meter.opens import Opens
 from mlpack.units import show_bytes, show_duration
@@ -70,7 +71,7 @@ def live(
                 within_s = max(within_s, START_S) if name == "interpreter" else within_s
                 message = worker.stage(name, within_s * (ROUNDS if name == "together" else 1))
                 spent_s = time.monotonic() - began_s if name == "interpreter" else message["seconds"]
-                lived.readings[name] = watch.stop(name, spent_s)
+                lived.readings[name] = _with_card(watch.stop(name, spent_s), message.get("card"), watch)
                 lived.facts |= message
                 lived.openings += [Opening(model, name, held, at_s) for model, held, at_s in message["opened"]]
                 if name == "interpreter":
@@ -90,6 +91,17 @@ def live(
         except AppError as error:
             raise _explained(error, watch, dirs) from error
     return lived
+
+
+def _with_card(reading: StageReading, told: Mapping[str, int] | None, watch: Watch) -> StageReading:
+    """``reading`` with what NVML, and the framework in the child (``told``), say of cards."""
+    if reading.name in ("interpreter", "libraries", "app"):
+        return reading
+    whole = card_bytes(watch.pids)
+    if whole is None and told is None:
+        return reading
+    counters = {f"{key}_bytes": value for key, value in (told or {}).items()}
+    return reading.model_copy(update={"card": CardReading(process_bytes=whole, **counters)})
 
 
 def heaviest(files: Sequence[Path]) -> tuple[Path, ...]:

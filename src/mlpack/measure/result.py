@@ -10,6 +10,19 @@ from mlpack.noun import Noun
 StageName = Literal["interpreter", "libraries", "app", "startup", "first", "alone", "together", "idle"]
 
 
+class CardReading(Noun):
+    """The process on its cards at the end of a stage; peaks on the way. Bytes; None: nobody told."""
+
+    process_bytes: int | None = None
+    """NVML: context, libraries and allocators together."""
+    used_bytes: int | None = None
+    """The framework: its tensors."""
+    used_peak_bytes: int | None = None
+    held_bytes: int | None = None
+    """The framework: its allocator, tensors included."""
+    held_peak_bytes: int | None = None
+
+
 class StageReading(Noun):
     """The process (with all that it started) when a stage had ended, and its peaks on the way. Bytes."""
 
@@ -29,6 +42,8 @@ class StageReading(Noun):
     kernel_bytes: int
     rss_peak_bytes: int
     threads: int
+    card: CardReading | None = None
+    """None: it uses no card."""
 
 
 class MeasureResult(Noun):

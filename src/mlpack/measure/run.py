@@ -13,6 +13,7 @@ from typing import get_args
 
 from mlpack.errors import MlpackError
 from mlpack.footprint import Footprint
+from mlpack.measure.card_regions import UNTOLD, card_regions
 from mlpack.measure.fork import ForkProof, prove
 from mlpack.measure.live import Lived, live
 from mlpack.measure.regions import loaded_at, regions
@@ -77,7 +78,9 @@ def _result(subject: Subject, lived: Lived, proof: ForkProof | None, concurrency
     readings = lived.readings
     where = loaded_at(readings)
     parts = shares(readings, lived.openings, lived.sizes)
-    found = regions(readings, concurrency, parts)
+    cards = {name: reading.card for name, reading in readings.items() if reading.card is not None}
+    found = (*regions(readings, concurrency, parts), *card_regions(cards, concurrency))
+    untold = bool(cards) and all(card.process_bytes is None for card in cards.values())
     unshared, refused = None, None
     if where == "startup":
         refused = "the app loads its models at start-up, after the fork: preloading would share the libraries only"
@@ -106,7 +109,7 @@ def _result(subject: Subject, lived: Lived, proof: ForkProof | None, concurrency
         loaded_at=where,
         python=lived.facts["python"],
         refault_bytes=lived.facts.get("refault_bytes"),
-        notes=parts.notes,
+        notes=(*parts.notes, *((UNTOLD,) if untold else ())),
     )
 
 

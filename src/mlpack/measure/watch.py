@@ -43,6 +43,11 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._sampler.__exit__()
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Its processes when last read."""
+        return tuple(self._pids)
+
     def processes(self) -> list[ProcessReading]:
         """Every process of the tree, now."""
         self._pids = tree(self._proc, self._pid)

@@ -56,7 +56,7 @@ class NvmlAnswer(NamedTuple):
 
 def read_nvml() -> NvmlAnswer:
     """Ask NVML about driver and cards. Raises nothing: each failing call costs its own fact only."""
-    if not _library_loads():
+    if not library_loads():
         return NvmlAnswer()
     import pynvml
 
@@ -77,7 +77,7 @@ def read_nvml() -> NvmlAnswer:
             pynvml.nvmlShutdown()
 
 
-def _library_loads() -> bool:
+def library_loads() -> bool:
     """Whether the loader finds NVML: the same search as the binding's, without its 40 ms import."""
     if sys.platform == "win32":
         return True
