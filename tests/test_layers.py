@@ -29,6 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (  # from the ground up
     frozenset({"planner", "estimate", "render"}),
     frozenset(
         [
+            "audit",
             "write",
             "verify",
             "launchers",

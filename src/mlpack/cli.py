@@ -191,6 +191,22 @@ def verify(
 
 
 @app.command()
+def audit(
+    files: Annotated[list[Path], typer.Argument(help="Compose file, Dockerfiles, units, nginx configurations.")],
+    host: HostFile = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write the findings as SARIF 2.1.0.")] = None,
+    override: Annotated[bool, typer.Option("--override", help="Write compose.override.yaml beside the file.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Propose a mlpack.yaml for it.")] = False,
+    fail_on: Annotated[str, typer.Option(help="error, warning, note or never: from where on to exit 1.")] = "warning",
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with a deployment that mlpack did not write: before, after, and why."""
+    from mlpack.commands.audit import audit_command
+
+    stop(audit_command(files, host, sarif_file=sarif, override=override, write=write, fail_on=fail_on, as_json=as_json))
+
+
+@app.command()
 def schema(
     name: Annotated[str, typer.Argument(help="spec, profile, plan, host, report, lock or footprint.")] = "spec",
 ) -> None:

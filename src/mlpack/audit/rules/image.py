@@ -1,0 +1,172 @@
+"""The image: who runs in it, what it is made from, what should not be in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mlpack.audit.deployment import Deployment, Dockerfile, Service
+from mlpack.audit.dockerfile import build_arguments, environment
+from mlpack.audit.finding import Hit, Rule
+from mlpack.audit.rules.variables import is_secret
+
+_ROOT = frozenset(["root", "0", "0:0", "root:root", "0:root"])
+_CUDA_TAG = re.compile(r"nvidia/cuda:(\d+\.\d+)-")
+_FULL_PYTHON = re.compile(r"(?:docker\.io/)?(?:library/)?python:3(?:\.\d+)*(?:-(?:bookworm|bullseye|trixie))?")
+_WEIGHTS = re.compile(
+    r"\.(h5|keras|safetensors|gguf|onnx|pth?|pkl|joblib)\b|(^|[\s\"'./])(weights|models)(/|[\s\"',]|$)"
+)
+
+
+def _users(deployment: Deployment, dockerfile: Dockerfile) -> list[Service]:
+    return [one for one in deployment.services if one.dockerfile is dockerfile]
+
+
+def root(deployment: Deployment) -> Iterator[Hit]:
+    """No USER, or root."""
+    for dockerfile in deployment.dockerfiles:
+        user = dockerfile.last("USER")
+        users = _users(deployment, dockerfile)
+        if (user is None or user.text in _ROOT) and not (users and all(one.user for one in users)):
+            last = dockerfile.final[-1]
+            yield Hit(
+                (user or last).place,
+                users[0].name if users else None,
+                f"USER {user.text}" if user else "no USER: root",
+                "a user of its own, and USER 10001:10001",
+                "a fault in a model's loader (pickle runs code) is root in the container, and on bind mounts",
+            )
+
+
+def base_unpinned(deployment: Deployment) -> Iterator[Hit]:
+    """A base without a version."""
+    for dockerfile in deployment.dockerfiles:
+        base = dockerfile.base
+        name = base.text if base else ""
+        tag = name.rsplit("/", 1)[-1].partition(":")[2].partition("@")[0]
+        if base is not None and name != "scratch" and "@" not in name and tag in ("", "latest"):
+            yield Hit(
+                base.place,
+                None,
+                f"FROM {name}",
+                f"FROM {name.partition(':')[0]}:VERSION, as in python:3.11-slim-bookworm",
+                "another day builds another image: a new Python has no wheels yet, and compiles or fails",
+            )
+        cuda = _CUDA_TAG.match(name.removeprefix("docker.io/"))
+        if base is not None and cuda is not None:
+            yield Hit(
+                base.place,
+                None,
+                f"FROM {name}",
+                f"a tag with its patch number: nvidia/cuda:{cuda[1]}.1-...",
+                "tags of nvidia/cuda have three numbers; this one cannot be pulled",
+                severity="error",
+            )
+        if base is not None and _FULL_PYTHON.fullmatch(name):
+            yield Hit(base.place, None, f"FROM {name}", f"FROM {name}-slim", "about 0.9 GB of compilers", "note")
+
+
+def cuda_on_cpu(deployment: Deployment) -> Iterator[Hit]:
+    """CUDA's wheels in an image that never sees a card."""
+    for one in deployment.services:
+        said = one.libraries.get("torch")
+        dockerfile = one.dockerfile
+        if said is None or one.gpu or dockerfile is None or (dockerfile.base and "cuda" in dockerfile.base.text):
+            continue
+        text = (
+            " ".join(line.text for line in dockerfile.all)
+            + said.text
+            + " ".join(v.text for v in one.libraries.values() if v)
+        )
+        if "whl/cpu" not in text and "+cpu" not in text:
+            yield Hit(
+                said.place,
+                one.name,
+                said.text,
+                "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu for the install",
+                "the plain wheel brings several GB of CUDA libraries; this service asks for no card",
+            )
+
+
+def secret_in_image(deployment: Deployment) -> Iterator[Hit]:
+    """Secrets in layers."""
+    for dockerfile in deployment.dockerfiles:
+        for name, said in (build_arguments(dockerfile) | dict(environment(dockerfile))).items():
+            if said.text and is_secret(name, said.text):
+                yield Hit(
+                    said.place,
+                    None,
+                    f"{name}=...",
+                    "RUN --mount=type=secret",
+                    "layers keep it: `docker history` shows it",
+                )
+        for line in dockerfile.final:
+            words = line.text.replace('"', " ").replace(",", " ").split()
+            if line.word in ("COPY", "ADD") and any(
+                word.rsplit("/", 1)[-1] in (".env", ".netrc", "id_rsa") for word in words[:-1]
+            ):
+                yield Hit(
+                    line.place,
+                    None,
+                    f"{line.word} {line.text}",
+                    "env_file, or a secret",
+                    "layers keep it for whoever pulls the image",
+                )
+
+
+def everything_copied(deployment: Deployment) -> Iterator[Hit]:
+    """COPY . without a .dockerignore."""
+    for dockerfile in deployment.dockerfiles:
+        for line in dockerfile.final:
+            words = [word for word in re.split(r"[\s\[\]\",]+", line.text) if word and not word.startswith("--")]
+            is_own = "--from" not in line.text
+            if line.word in ("COPY", "ADD") and words[:1] in (["."], ["./"]) and is_own and dockerfile.ignores is False:
+                yield Hit(
+                    line.place,
+                    None,
+                    f"{line.word} {line.text}, no .dockerignore",
+                    "a .dockerignore: .git, venv, tests, data, weights, .env",
+                    "history, data, weights and secrets of the folder become layers, and every edit rebuilds them",
+                )
+            elif line.word in ("COPY", "ADD") and is_own and _WEIGHTS.search(" ".join(words[:-1])):
+                yield Hit(
+                    line.place,
+                    None,
+                    f"{line.word} {line.text}",
+                    "a read-only volume",
+                    "weights in layers are pulled again with every release",
+                    "note",
+                )
+
+
+def conda_ignored(deployment: Deployment) -> Iterator[Hit]:
+    """A conda environment that no image is made from."""
+    for file in deployment.conda:
+        folder = file.rpartition("/")[0]
+        made = [one for one in deployment.dockerfiles if one.file.startswith(folder)]
+        if made and not any(re.search(r"conda|mamba", line.text) for one in made for line in one.all):
+            worker = next(
+                (one for one in deployment.services if one.program.kind in ("celery", "python") and one.dockerfile),
+                None,
+            )
+            place = worker.dockerfile.final[0].place if worker and worker.dockerfile else made[0].final[0].place
+            yield Hit(
+                place,
+                worker.name if worker else None,
+                f"{file} is not used",
+                "a stage that makes the environment with micromamba",
+                "the real worker's packages (CUDA, compiled libraries) are named there and are missing in the image",
+            )
+
+
+FACTS = "docs/facts.md, "
+RULES = (
+    Rule("runs-as-root", "warning", "Runs as root", "Docker: building best practices, USER", root),
+    Rule("base-unpinned", "warning", "Base image without a version", FACTS + "names that do not exist", base_unpinned),
+    Rule("cuda-on-cpu", "warning", "CUDA libraries without a GPU", FACTS + "PyTorch", cuda_on_cpu),
+    Rule("secret-in-image", "error", "A secret in the image", "Docker: build secrets", secret_in_image),
+    Rule("everything-copied", "warning", "The whole folder in the image", "Docker: .dockerignore", everything_copied),
+    Rule(
+        "conda-ignored", "warning", "A conda environment that no image uses", "conda: environment files", conda_ignored
+    ),
+)

@@ -1,0 +1,7 @@
+"""One Ray actor per model."""
+
+import ray
+import torch
+
+ray.init()
+app = torch
