@@ -17,9 +17,12 @@ from typing import Any
 import pytest
 import yaml
 from tests.artifacts import texts, tool, write_files
+from tests.planner.gpu_build import card as llm_card
+from tests.planner.gpu_build import model, plan_on, with_cards
 from tests.plans import embedding_plan, embedding_spec, plan_of, service_plan, whole
 
 from mlpack.errors import SpecError
+from mlpack.host import GpuSetFacts
 from mlpack.launchers.process import free_port
 from mlpack.plan import CardPlan, Decided, GpuPlan, Plan
 from mlpack.process import run
@@ -78,6 +81,38 @@ def test_the_cards_are_reserved_by_uuid_and_only_in_the_override() -> None:
     base = texts(plan)["compose.yaml"]
     assert "devices" not in base
     assert "CUDA" not in texts(plan)["web.env"]
+
+
+@pytest.mark.parametrize(("size_gib", "all_of_it"), [(24, True), (6, False)])
+def test_llama_server_is_told_its_layers_beside_the_card_only(size_gib: float, all_of_it: bool) -> None:
+    """The planner's own decision, rendered: another image and the number of layers, both in the override alone."""
+    models = {"m": {"path": "weights/m.gguf", "max_input": {"tokens": 4096}}}
+    host = with_cards(GpuSetFacts(devices=(llm_card(size_gib),)))
+    services = {"llm": {"server": "llama_server", "models": ["m"], "device": "gpu"}}
+    info = model(8e9, "Q4_0", format_="gguf")
+    plan = plan_on(host, services, info=info, runtime="llama_cpp", models=models)
+    made = plan.services["llm"].gpu
+    assert made is not None
+    assert made.offload_layers is not None
+    assert (made.offload_layers.value > 32) is all_of_it
+    llm = override(plan)["services"]["llm"]
+    assert llm["image"] == "ghcr.io/ggml-org/llama.cpp:server-cuda"
+    assert llm["environment"] == [f"LLAMA_ARG_N_GPU_LAYERS={made.offload_layers.value}"]
+    base = yaml.safe_load(texts(plan)["compose.yaml"])["services"]["llm"]
+    assert base["image"] == "ghcr.io/ggml-org/llama.cpp:server"
+    assert "LLAMA_ARG_N_GPU_LAYERS" not in texts(plan)["compose.yaml"] + texts(plan).get("llm.env", "")
+
+
+def test_ollama_on_a_card_is_planned_and_its_rendering_refused_by_name() -> None:
+    models = {"m": {"path": "weights/m.gguf", "max_input": {"tokens": 4096}}}
+    host = with_cards(GpuSetFacts(devices=(llm_card(24),)))
+    services = {"llm": {"server": "ollama", "models": ["m"], "device": "gpu"}}
+    plan = plan_on(host, services, info=model(8e9, "Q4_0", format_="gguf"), runtime="llama_cpp", models=models)
+    made = plan.services["llm"].gpu
+    assert made is not None
+    assert not [key for key in made.environment if "LAYERS" in key]  # Ollama decides: there is no variable
+    with pytest.raises(SpecError, match="server 'ollama'"):
+        render(plan)
 
 
 def test_cdi_has_its_own_names() -> None:
