@@ -9,6 +9,9 @@ from mlpack.audit.finding import Hit, Rule
 from mlpack.runtimes.measured import measured
 from mlpack.units import KIB, MIB, ceil_mib, counted, show_mib
 
+TIGHT_BYTES = 256 * MIB
+"""Left per worker for weights and requests: a model of 60 million float32 parameters takes it alone."""
+_HEAVY = frozenset(["torch", "transformers", "tensorflow"])
 BARE_APP_BYTES = 30 * MIB
 """Below what any web framework holds after import; FastAPI and Flask were measured at 30 to 60 MiB."""
 
@@ -59,8 +62,10 @@ def limit_tight(deployment: Deployment) -> Iterator[Hit]:
         least, said = need(service)
         if not service.memory or not service.memory_bytes or service.workers < 2 or service.models or not least:
             continue
+        if _HEAVY.isdisjoint(service.runtimes):
+            continue
         rest = (service.memory_bytes - least) // service.workers
-        if 0 <= rest < 512 * MIB and "preload" not in service.program.options:
+        if 0 <= rest < TIGHT_BYTES and "preload" not in service.program.options:
             yield Hit(
                 service.memory.place,
                 service.name,

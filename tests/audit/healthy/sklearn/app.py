@@ -1,0 +1,5 @@
+"""Predicts."""
+
+import sklearn
+
+app = sklearn

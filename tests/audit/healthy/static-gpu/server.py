@@ -1,0 +1,5 @@
+"""Serves one model."""
+
+import torch
+
+app = torch
