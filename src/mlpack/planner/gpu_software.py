@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from mlpack.host import GpuSetFacts
 from mlpack.runtimes.libraries import distribution, distributions
-from mlpack.spec import RuntimeName
 
 Version = tuple[int, int]
 TORCH_CUDA: tuple[tuple[Version, Version], ...] = (
@@ -53,7 +52,7 @@ class Wheel:
     cpu_only: str | None = None
 
 
-def wheel_of(runtimes: Sequence[RuntimeName], requirements: Sequence[str]) -> Wheel | None:
+def wheel_of(runtimes: Sequence[str], requirements: Sequence[str]) -> Wheel | None:
     """What ``requirements`` install for the card; None where nothing tells (an image of the user's own, say)."""
     named = distributions(requirements)
     if "tensorflow" in runtimes and "tensorflow-cpu" in named:

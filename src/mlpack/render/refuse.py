@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
+from mlpack.planner.gpu_software import wheel_of
 from mlpack.targets import TARGETS
 from mlpack.targets.base import Requirements
 from mlpack.targets.gpu_image import missing_cuda
@@ -26,7 +27,11 @@ def refuse_cards(plan: Plan, requirements: Requirements) -> None:
     """Raises SpecError where an image that mlpack renders would lack CUDA's libraries, with what brings them."""
     for image in images(plan):
         for name in image.services:
-            missing = missing_cuda(requirements.get(name, ())) if plan.services[name].device == "gpu" else None
+            if plan.services[name].device != "gpu":
+                continue
+            lines = tuple(requirements.get(name, ()))
+            wheel = wheel_of(plan.services[name].runtimes, lines)
+            missing = missing_cuda(lines, wheel.cuda if wheel else None)
             if missing is not None:
                 what, hint = missing
                 raise SpecError(f"{name}: {what}", where=f"services.{name}.build", hint=hint)
