@@ -62,6 +62,24 @@ def test_where_hf_mem_differs_is_known(name: str) -> None:
     assert (truth["hf_mem_cache_bytes"] != truth["cache_after_prompt_bytes"]) == (name in HF_MEM_DIFFERS)
 
 
+LLMFIT_DIFFERS = {
+    "deepseek-v2-lite": "it counts full keys and values in place of one compressed vector",
+    "t5-small": "it leaves the encoder's keys and values out",
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_where_llmfits_formula_differs_is_known(name: str) -> None:
+    """2 x layers x key/value heads x head dimension x tokens x bytes, as llmfit has it (llmfit-core/src/models.rs)."""
+    truth, sizes = TRUTH[name], known(name)
+    heads = sizes.kv_heads or sizes.heads
+    assert sizes.layers
+    assert heads
+    assert sizes.head_dim
+    theirs = 2 * sizes.layers * heads * sizes.head_dim * truth["tokens"] * 2
+    assert (theirs != truth["cache_after_prompt_bytes"]) == (name in LLMFIT_DIFFERS)
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_weights_are_what_accelerate_counts(name: str) -> None:
     truth = TRUTH[name]
