@@ -105,3 +105,26 @@ def test_write_proposes_a_spec_that_loads_or_asks(compose: Path) -> None:
 def test_rules_have_names_of_their_own() -> None:
     names = [rule.id for rule in RULES]
     assert len(names) == len(set(names))
+
+
+def test_write_proposes_a_spec_for_one_web_service(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("flask\ngunicorn\ntorch\n", encoding="utf-8")
+    (tmp_path / "app.py").write_text(
+        "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/health')\ndef health():\n    return 'ok'\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12-slim\nUSER 1\n", encoding="utf-8")
+    path = tmp_path / "compose.yaml"
+    command = "gunicorn app:app --bind 0.0.0.0:9000 --timeout 60"
+    path.write_text(f"services: {{web: {{build: ., command: '{command}'}}}}\n", encoding="utf-8")
+    with pytest.raises(UsageError) as raised:
+        audit_command([path], None, write=True)
+    assert "--model" in str(raised.value)
+    assert "mlpack init" in str(raised.value)
+    assert "--app app:app" in str(raised.value)
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    audit_command([path], None, write=True)
+    spec = yaml.safe_load((tmp_path / "mlpack.yaml").read_text(encoding="utf-8"))
+    assert spec["services"]["web"]["port"] == 9000
+    assert str(spec["build"]["python"]) == "3.12"

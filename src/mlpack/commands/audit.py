@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,5 +131,10 @@ def _spec(deployment: Deployment) -> str:
         answers["port"] = port
     assert one.folder is not None
     root = Path(one.folder)
-    path = write_spec(root, detect(root, answers))
+    try:
+        path = write_spec(root, detect(root, answers))
+    except UsageError as error:  # init's own flags are asked for
+        told = " ".join(f"--{name} {shlex.quote(value)}" for name, value in answers.items())
+        hint = f"mlpack init --project {shlex.quote(str(root))} {told}, and what is asked for here; {error.hint}"
+        raise UsageError(error.what, where=error.where, hint=hint) from error
     return f"wrote {path}: next `mlpack plan prod --explain`"

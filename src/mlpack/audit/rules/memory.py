@@ -16,12 +16,13 @@ BARE_APP_BYTES = 30 * MIB
 """Below what any web framework holds after import; FastAPI and Flask were measured at 30 to 60 MiB."""
 
 
-def need(service: Service) -> tuple[int, str]:
-    """The least bytes that the service's processes hold once its models are loaded, and the sum in words."""
+def need(service: Service, *, likely: bool = False) -> tuple[int, str]:
+    """The bytes that the service's processes hold once its models are loaded, and the sum in words: the least, or,
+    where ``likely``, with every copy of the weights that an estimate counts (a loader may map the file instead)."""
     rows = measured().model_dump()
     names = [name for name in service.runtimes if name in rows]
     imports = max((round(rows[name]["anonymous_mib"] * MIB) for name in names), default=0)
-    weights = sum(model.lower_bytes for model in service.models)
+    weights = sum(model.bytes if likely else model.lower_bytes for model in service.models)
     if service.program.kind in ("ollama", "llama-server") or not names:
         return 0, ""
     preloaded = service.program.kind == "gunicorn" and "preload" in service.program.options
@@ -37,6 +38,9 @@ def limit_below_workers(deployment: Deployment) -> Iterator[Hit]:
     """A limit that is below what the workers hold before the first request."""
     for service in deployment.services:
         least, said = need(service)
+        surely = service.memory_bytes is not None and least > service.memory_bytes
+        if not surely:
+            least, said = need(service, likely=True)
         if service.memory is None or service.memory_bytes is None or least <= service.memory_bytes:
             continue
         wanted = f"{ceil_mib(least * 1.25) // MIB}M"
@@ -47,6 +51,7 @@ def limit_below_workers(deployment: Deployment) -> Iterator[Hit]:
             f"{places}: {service.memory.text}",
             f"{places}: {wanted} or more, or fewer workers",
             f"{said} are {show_mib(least)} before the first request; requests come on top",
+            severity="error" if surely else "warning",
             change=_limited(service, wanted) | {"memswap_limit": wanted},
         )
 
