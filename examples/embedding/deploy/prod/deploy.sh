@@ -71,7 +71,10 @@ has_card() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null 
 # compose ARGUMENT...: with the override files that apply, yours last
 compose() {
     [ ! -f compose.override.yaml ] || set -- --file compose.override.yaml "$@"
-    if [ -f compose.gpu.yaml ] && has_card; then set -- --file compose.gpu.yaml "$@"; fi
+    if [ -f compose.gpu.yaml ]; then
+        if has_card; then set -- --file compose.gpu.yaml "$@"
+        else say "no NVIDIA card answers here: on the processor, for which nothing was planned (mlpack plan, device: cpu)"; fi
+    fi
     docker compose --file compose.yaml "$@"
 }
 
