@@ -27,6 +27,7 @@ __all__ = [
     "MaxInput",
     "Model",
     "Name",
+    "PoolName",
     "Port",
     "PositiveFloat",
     "PositiveInt",
@@ -53,6 +54,7 @@ Device = Literal["auto", "cpu", "gpu"]
 ServerName = Literal[
     "gunicorn", "uvicorn", "celery", "ray", "llama_server", "ollama", "redis", "postgres", "caddy", "nginx", "flower"
 ]
+PoolName = Literal["prefork", "threads", "solo"]
 LoadDtype = Literal["fp32", "fp16", "bf16", "fp8", "int8", "int4"]
 CacheDtype = Literal["f32", "f16", "bf16", "fp8", "q8_0", "q4_0"]
 RuntimeName = Literal[
@@ -115,6 +117,8 @@ class Service(Noun):
     port: Port | None = None
     publish: Port | None = None
     """Host port; by default ``port`` for the service that faces the user."""
+    pool: PoolName | None = None
+    """How a Celery worker runs tasks: ``prefork`` (also by default), ``threads`` of one process, ``solo``."""
     health: str | None = None
     """Path that answers 200 only when every model of the process is loaded."""
     models: tuple[str, ...] = ()

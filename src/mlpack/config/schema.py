@@ -127,7 +127,7 @@ def _formed(noun: type[Noun], made: Schema, suffix: str) -> Schema:
         made["properties"]["steps"] = {**made["properties"]["steps"], "minItems": 1}
         return {"description": made["description"], "anyOf": [made, {**step, "description": "A request of one step."}]}
     if noun is Service and not suffix:
-        made["allOf"] = [_needed(roles, key) for roles, key in NEEDED.items()]
+        made["allOf"] = [*(_needed(roles, key) for roles, key in NEEDED.items()), _pooled()]
     if noun is Spec and not suffix:
         made["properties"]["services"]["minProperties"] = 1
     if noun in NOUN_FORMS:
@@ -143,6 +143,13 @@ def _needed(roles: tuple[Role, ...], key: str) -> Schema:
     ignored = {} if free else {"else": {"properties": {key: {"type": "null"}}}}
     said = {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
     return {"if": ours, "then": said, **ignored}
+
+
+def _pooled() -> Schema:
+    """``pool`` means something to servers with pools only."""
+    servers = [name for name, server in SERVERS.items() if server.FACTS.pools]
+    ours = {"properties": {"server": {"enum": servers}}, "required": ["server"]}
+    return {"if": ours, "else": {"properties": {"pool": {"type": "null"}}}}
 
 
 def _only(key: str, value: Schema) -> Schema:

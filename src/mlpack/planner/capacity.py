@@ -121,7 +121,7 @@ def _replica_range(subject: Subject, load: Load) -> Sequence[int]:
 
 def _worker_range(subject: Subject, cores_: float, concurrency: int) -> Sequence[int]:
     cores = max(1, int(cores_))
-    if not subject.can_have_workers or subject.facts.role == "actors":
+    if not subject.can_have_workers or subject.facts.role == "actors" or subject.facts.one_process:
         return [1]
     if subject.reload and subject.facts.reload_needs_one_worker:
         return [1]

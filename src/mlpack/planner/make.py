@@ -11,7 +11,7 @@ from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
 from mlpack.model import ModelInfo
 from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
-from mlpack.planner import recycling
+from mlpack.planner import pools, recycling
 from mlpack.planner.budget import Household, core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
 from mlpack.planner.gpu_choice import seat
@@ -110,6 +110,7 @@ def _decide(
         subjects[name] = replace(seated.subject, card_seats=seated.seats)
     for subject in subjects.values():
         recycling.require_possible(subject)
+        pools.require_possible(subject)
         decided_cpus(subject, 1, house.cores.value)  # a cap beyond the host is refused before it distorts shares
     shares = core_shares(subjects, house.cores.value)
     subjects = {name: replace(subject, cores=shares[name]) for name, subject in subjects.items()}
@@ -179,7 +180,7 @@ def _subject(
     return Subject(
         name=name,
         service=service,
-        facts=server.FACTS,
+        facts=server.FACTS.in_pool(service.pool),
         admission=server.admission(spec, name),
         footprint=footprint,
         runtimes=tuple(catalog.runtimes[runtime].FACTS for runtime in runtimes),
@@ -216,6 +217,7 @@ def _findings(settled: Mapping[str, Settled], plans: Mapping[str, ServicePlan], 
         found += one.findings
         found += notes(one.subject, one.choice, plans[name], spec.load)
         found += clashes(one.subject, one.choice)
+        found += pools.notes(one.subject)
         found += recycling.notes(one.subject, one.choice, plans[name])
     llms = [name for name, one in settled.items() if one.subject.facts.role == "llm"]
     return [*found, *crowded_llms(plans, spec, llms)]

@@ -17,6 +17,9 @@ def decided_workers(subject: Subject, choice: Choice, ways: tuple[int, int], obj
         return user
     if not subject.can_have_workers:
         return whole(value=1, source="default", because=f"{subject.facts.name} is one program")
+    if subject.facts.one_process:
+        because = f"pool: {subject.service.pool} is one process; `concurrency` says how many tasks it runs at once"
+        return whole(value=1, source="calculated", because=because)
     if subject.reload and subject.facts.reload_needs_one_worker:
         because = f"settings.reload: {subject.facts.name} watches files with one worker only"
         return whole(value=1, source="calculated", because=because)

@@ -29,9 +29,9 @@ HIGH_COST = 0.05
 
 def require_possible(subject: Subject) -> None:
     """Raises SpecError where the user asks it of a program that cannot do it."""
-    if subject.service.recycle is not None and subject.service.server not in RECYCLES:
+    if subject.service.recycle is not None and not _replaces(subject):
         raise SpecError(
-            f"{subject.service.server} does not replace one worker after another",
+            f"{_program(subject)} does not replace one worker after another",
             where=f"services.{subject.name}.recycle",
             hint=f"servers that do: {', '.join(sorted(RECYCLES))}; or leave recycle out",
         )
@@ -43,7 +43,7 @@ def decided(subject: Subject, choice: Choice, sum_: Need, limit_bytes: int) -> D
     if asked is not None:
         return whole(value=asked, source=subject.said("recycle"), because=f"set in the spec; {_cost(subject, choice)}")
     growth = subject.footprint.growth_bytes_per_request
-    if not growth or subject.footprint.source != "measured" or subject.service.server not in RECYCLES:
+    if not growth or subject.footprint.source != "measured" or not _replaces(subject):
         return None
     spare = HEADROOM_SHARE * max(0, limit_bytes - max(sum_.load, sum_.serve)) / choice.workers
     lasts = spare / growth
@@ -71,12 +71,12 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan) -> Iterable[Findi
     where = f"services.{subject.name}"
     growth = subject.footprint.growth_bytes_per_request
     if plan.recycle is None:
-        if growth and subject.footprint.source == "measured" and subject.service.server not in RECYCLES:
+        if growth and subject.footprint.source == "measured" and not _replaces(subject):
             yield Finding(
                 code="growth-unstopped",
                 severity="warning",
                 message=f"{subject.name} keeps {show_bytes(round(growth))} of every request (measured), and "
-                f"{subject.service.server} does not replace workers",
+                f"{_program(subject)} does not replace workers",
                 where=f"{where}.server",
                 hint="find the leak, or serve it with gunicorn, which replaces one worker after another",
             )
@@ -99,6 +99,15 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan) -> Iterable[Findi
             where=f"{where}.recycle",
             hint=f"set services.{subject.name}.workers: 2, or leave recycling out",
         )
+
+
+def _program(subject: Subject) -> str:
+    pool = f" with pool: {subject.service.pool}" if subject.facts.one_process else ""
+    return f"{subject.service.server}{pool}"
+
+
+def _replaces(subject: Subject) -> bool:
+    return subject.service.server in RECYCLES and not subject.facts.one_process
 
 
 def _load_s(subject: Subject, choice: Choice) -> float:

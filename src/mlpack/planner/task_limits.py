@@ -30,7 +30,7 @@ def clashes(service: str, plan: ServicePlan, limits: Iterable[TaskLimit]) -> tup
 def _clash(service: str, plan: ServicePlan, own: TaskLimit) -> Finding | None:
     times = plan.times
     if times.soft_s is None or times.hard_s is None:
-        return None
+        return None if times.redelivery_s is None else _unheld(own)
     soft = times.soft_s.value if own.soft_s is None else own.soft_s
     hard = times.hard_s.value if own.hard_s is None else own.hard_s
     if soft >= hard:
@@ -70,6 +70,17 @@ def _clash(service: str, plan: ServicePlan, own: TaskLimit) -> Finding | None:
             _longer(service, plan, hard),
         )
     return None
+
+
+def _unheld(own: TaskLimit) -> Finding | None:
+    """A pool within one process ends no task, whatever its decorator says."""
+    limits = [value for value in (own.soft_s, own.hard_s) if value is not None]
+    if not limits:
+        return None
+    message = (
+        f"the limit of {show_duration(min(limits))} does nothing: only pool: prefork ends a task that takes too long"
+    )
+    return _finding("task-limit-unheld", "warning", own, message, "remove it, or use pool: prefork")
 
 
 def _longer(service: str, plan: ServicePlan, hard: float) -> str:

@@ -104,7 +104,17 @@ def proxy_times(request: Decided[float], target: TimePlan) -> TimePlan:
 
 
 def queue_times(subject: Subject, choice: Choice, request: Decided[float], redelivery_s: int) -> TimePlan:
-    """Limits of a queue's worker. ``redelivery_s`` is one number for all workers of a broker."""
+    """Limits of a queue's worker. ``redelivery_s`` is one number for all workers of a broker.
+
+    A pool within one process has no soft and hard limits, and no children to wait for.
+    """
+    if subject.facts.one_process:
+        redelivery = "twice the longest hard limit that prefork would set on this broker; here nothing ends a task"
+        return TimePlan(
+            request_s=request,
+            redelivery_s=whole(value=redelivery_s, source="calculated", because=redelivery),
+            **_stop(request.value),
+        )
     soft, hard = soft_hard(request.value)
     load = load_bound_s(subject, choice)
     return TimePlan(
@@ -119,7 +129,7 @@ def queue_times(subject: Subject, choice: Choice, request: Decided[float], redel
         child_start_s=whole(
             value=max(LEAST_CHILD_START_S, ceil(load)),
             source="calculated",
-            because=f"a replacement child loads for up to {show_duration(load)}, on a busy machine longer; 4 s by default",
+            because=f"a replacement child loads for up to {show_duration(load)}, on a busy machine longer; default 4 s",
         ),
         **_stop(request.value),
     )

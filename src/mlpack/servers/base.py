@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from mlpack.plan import ForkPoint, Plan
-from mlpack.spec import ServerName, Spec
+from mlpack.spec import PoolName, ServerName, Spec
 
 Role = Literal["app", "worker", "actors", "llm", "broker", "database", "proxy", "watch"]
 
@@ -23,6 +23,15 @@ class Password:
     in_file: bool = False
     url: str | None = None
     """How others reach it, with {password} too."""
+
+
+@dataclass(frozen=True)
+class PoolFacts:
+    """What differs between the ways in which one program runs its work: a row of the fork table each."""
+
+    fork_point: ForkPoint
+    has_master: bool
+    one_process: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,17 @@ class ServerFacts:
     """It restarts on changed source files with one worker only."""
     loads_in_turn: bool = False
     """What mlpack renders for it can make its workers load one after the other."""
+    one_process: bool = False
+    """Its work runs in the process that accepts it: nobody can replace a worker of it, or end what takes too long."""
+    pools: Mapping[PoolName, PoolFacts] = field(default_factory=dict)
+    """The pools that it knows; empty: it has none to choose."""
+
+    def in_pool(self, pool: PoolName | None) -> ServerFacts:
+        """The facts under ``pool``; as they are where it is None or unknown to this program."""
+        row = self.pools.get(pool) if pool is not None else None
+        if row is None:
+            return self
+        return replace(self, fork_point=row.fork_point, has_master=row.has_master, one_process=row.one_process)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""Celery, prefork: the parent imports the app, then forks its children, which load the models."""
+"""Celery. Under prefork the parent imports the app, then forks its children, which load the models.
+
+Under threads and solo the one process does it all: tasks share the models, and nothing enforces Celery's time limits
+(`celery/concurrency/thread.py` and `solo.py` take no timeouts; measured, docs/facts.md).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,17 @@ from collections.abc import Mapping
 
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
-from mlpack.servers.base import Admission, ServerFacts
-from mlpack.spec import Spec
+from mlpack.servers.base import Admission, PoolFacts, ServerFacts
+from mlpack.spec import PoolName, Spec
 from mlpack.units import MIB
+
+PLAIN_THREADS = 2
+"""Threads for tasks without models: a second one works while the first waits."""
+POOLS: Mapping[PoolName, PoolFacts] = {
+    "prefork": PoolFacts(fork_point="after-import", has_master=True, one_process=False),
+    "threads": PoolFacts(fork_point="never", has_master=False, one_process=True),
+    "solo": PoolFacts(fork_point="never", has_master=False, one_process=True),
+}
 
 FACTS = ServerFacts(
     name="celery",
@@ -24,14 +36,23 @@ FACTS = ServerFacts(
     mapped_bytes=7 * MIB,
     start_s=3.0,
     health_argv=None,
+    pools=POOLS,
     source="celery 5.7 with redis client, Python 3.11: parent and children 44 MiB anonymous, 12 mapped; a bare "
     "interpreter, 2.8 and 5.7, is taken off. A check by `celery inspect ping` would import the app (facts.md)",
 )
 
 
 def admission(spec: Spec, name: str) -> Admission:
-    """A prefork child runs one task at a time."""
-    return Admission(natural=1, adjustable=False, enforced_by="Celery's prefork pool: one task per child")
+    """A prefork child and a solo worker run one task at a time, threads as many as they are."""
+    pool = spec.services[name].pool
+    if pool == "threads":
+        return Admission(natural=PLAIN_THREADS, adjustable=True, enforced_by="Celery's pool of threads: --concurrency")
+    by = (
+        "Celery's solo pool: one task after the other"
+        if pool == "solo"
+        else "Celery's prefork pool: one task per child"
+    )
+    return Admission(natural=1, adjustable=False, enforced_by=by)
 
 
 def argv(plan: Plan, name: str) -> tuple[str, ...]:
@@ -45,8 +66,10 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     app = plan.spec.services[name].app
     if app is None:
         raise SpecError("celery needs the app", where=f"services.{name}.app", hint='write `app: "package.tasks:app"`')
-    words = ["celery", "--app", app, "worker", "--pool", "prefork"]
-    words += ["--concurrency", str(service.workers.value), "--prefetch-multiplier", "1"]
+    pool = plan.spec.services[name].pool or "prefork"
+    at_once = service.workers.value if pool == "prefork" else service.concurrency.value
+    words = ["celery", "--app", app, "worker", "--pool", pool]
+    words += ["--concurrency", str(at_once), "--prefetch-multiplier", "1"]
     words += ["--loglevel", plan.spec.settings.log_level]
     if times.soft_s is not None:
         words += ["--soft-time-limit", str(times.soft_s.value)]
@@ -54,7 +77,9 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
         words += ["--time-limit", str(times.hard_s.value)]
     if service.recycle is not None:
         words += ["--max-tasks-per-child", str(service.recycle.value)]
-    words += ["--", "task.acks_late=true", "task.reject_on_worker_lost=true"]
+    words += ["--", "task.acks_late=true"]
+    if pool == "prefork":  # nobody else sees that a worker is lost
+        words += ["task.reject_on_worker_lost=true"]
     if times.child_start_s is not None:
         words += [f"worker.proc_alive_timeout={times.child_start_s.value}"]
     return tuple(words)

@@ -93,6 +93,11 @@ def _misplaced(at: str, service: Service, role: Role) -> Iterator[Said]:
     if service.measure is not None and role not in RUNS_AN_APP:
         what = f"{service.server} runs no code of the project, so there is nothing to call"
         yield Said(f"{at}.measure", what, f"servers that do: {_servers(*RUNS_AN_APP)}")
+    if service.pool is not None and service.pool not in SERVERS[service.server].FACTS.pools:
+        pooled = ", ".join(name for name, server in SERVERS.items() if server.FACTS.pools)
+        yield Said(
+            f"{at}.pool", f"{service.server} has no pools, so `pool` has no effect", f"servers that have: {pooled}"
+        )
     for field, written in (("to", "to"), ("domain", "domain"), ("rate_per_s", "rate")):
         if getattr(service, field) is not None and role != "proxy":
             what = f"{service.server} is no proxy, so `{written}` has no effect"
