@@ -166,7 +166,7 @@ def predictions() -> dict[str, Any]:
     from mlpack.formats.config_json import architecture_of
     from mlpack.model import Architecture, DtypeShare, ModelFile, ModelInfo
     from mlpack.planner.gpu_need import card_need
-    from mlpack.spec import Model
+    from mlpack.spec import Model, RuntimeName
 
     stored = {"fp16": ("F16", 2), "bf16": ("BF16", 2), "fp32": ("F32", 4)}
     found = {}
@@ -183,7 +183,7 @@ def predictions() -> dict[str, Any]:
         largest = {key: model[key] for key in ("tokens", "shape", "batch") if key in model}
         asked = Model.model_validate({"path": name, "dtype": model["dtype"], "max_input": largest})
         empty = Footprint(service=name, source="estimated", regions=(), load_s=0, request_s=0)
-        runtime = "transformers" if "config" in model else "torch"
+        runtime: RuntimeName = "transformers" if "config" in model else "torch"
         footprint = on_card(empty, {"m": (asked, info, runtime)}, None)
         need = card_need(footprint, 1) if footprint else None
         assert need is not None
