@@ -11,11 +11,13 @@ from pathlib import Path, PurePosixPath
 from mlpack.audit.deployment import Dockerfile, KnownModel, Program, Service
 from mlpack.audit.imported import imported
 from mlpack.audit.place import Place, Said
-from mlpack.errors import ModelFileError
+from mlpack.errors import MlpackError, ModelFileError
 from mlpack.estimate import estimate_path
 from mlpack.formats import inspect
+from mlpack.model import ModelInfo
 from mlpack.runtimes import RUNTIMES
 from mlpack.runtimes.libraries import distribution
+from mlpack.write.lockfile import read_lock
 
 OTHERS = ("celery", "ray", "flask", "django", "fastapi", "gunicorn", "uvicorn", "onnxruntime-gpu")
 """Packages beside the runtimes that rules ask for."""
@@ -77,22 +79,42 @@ def find_models(folder: Path, context: Path | None, service: Service, unread: li
     files: list[Path] = []
     for root in roots or ([context] if context else []):
         files += [path for path in _model_files(root) if path not in files]
-    found = []
+    found: list[KnownModel] = []
     for path in files[:MOST_MODELS]:
         try:
-            one = estimate_path(inspect(path))
+            found += _known(path.name, inspect(path))
         except ModelFileError as error:
             if path.suffix not in (".bin", ".pkl", ".pb"):
                 unread.append(str(error).splitlines()[0])
-            continue
-        regions = [region for region in (one.footprint.regions if one.footprint else ()) if region.stage == "load"]
-        held = [region for region in regions if region.per == "process" and region.kind != "mapped"]
-        low, high = sum(region.lower_bytes for region in held), sum(region.bytes for region in held)
-        if one.runtime is not None:
-            found.append(KnownModel(path.name, one.runtime, low, high))
+    if not found:
+        for name, info in _locked(folder, service.name):
+            found += _known(name, info)
     if not found and service.runtimes:
         unread.append(f"{service.name}: no model file in reach, so its weights are not in the sums")
     return tuple(found)
+
+
+def _known(name: str, info: ModelInfo) -> list[KnownModel]:
+    """What a process holds of the model, where its runtime is clear."""
+    one = estimate_path(info)
+    regions = [region for region in (one.footprint.regions if one.footprint else ()) if region.stage == "load"]
+    held = [region for region in regions if region.per == "process" and region.kind != "mapped"]
+    if one.runtime is None:
+        return []
+    low, high = sum(region.lower_bytes for region in held), sum(region.bytes for region in held)
+    return [KnownModel(name, one.runtime, low, high)]
+
+
+def _locked(folder: Path, service: str) -> list[tuple[str, ModelInfo]]:
+    """The models of a service as mlpack's lock beside the files remembers them: weights are seldom in a checkout."""
+    try:
+        lock = read_lock(folder)
+    except MlpackError:
+        return []
+    if lock is None or service not in lock.plan.spec.services:
+        return []
+    infos = lock.world.models
+    return [(name, infos[name]) for name in lock.plan.spec.services[service].models if name in infos]
 
 
 def _model_files(root: Path) -> list[Path]:
