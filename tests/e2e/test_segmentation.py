@@ -308,4 +308,5 @@ def test_the_largest_picture_is_the_same_everywhere() -> None:
     spec = yaml.safe_load((EXAMPLE / "mlpack.yaml").read_text())
     side = spec["models"]["unet"]["max_input"]["shape"][0]
     assert f"MAX_SIDE = {side}\n" in (EXAMPLE / "pictures.py").read_text()
-    assert Image.open(EXAMPLE / "samples" / "cells-1024.jpg").size == (side, side)
+    with Image.open(EXAMPLE / "samples" / "cells-1024.jpg") as sample:
+        assert sample.size == (side, side)
