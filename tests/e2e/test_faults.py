@@ -26,8 +26,8 @@ def check(report: VerifyReport, name: str) -> CheckResult:
     return next(result for result in report.checks if result.name == name)
 
 
-def plan_of(limit_mib: int = 128, *, peak_mib: int = 36, **values: Any) -> ServicePlan:
-    """A plan of the matrix app; two workers need about 36 MiB."""
+def plan_of(limit_mib: int = 128, *, peak_mib: int = 33, **values: Any) -> ServicePlan:
+    """A plan of the matrix app; its supervisor and two workers need 30 MiB, and 37 while a health check runs."""
     memory = hand.memory_plan(limit_mib * MIB, peak_bytes=peak_mib * MIB)
     return hand.service_plan(memory=memory, **{"start_period_s": 10, **values})
 

@@ -12,7 +12,7 @@ from mlpack.planner.moments import fork_point
 from mlpack.planner.subject import Choice
 from mlpack.units import MIB
 
-HEALTH, TMP, KERNEL = 19, 1, 2.5
+HEALTH, TMP, KERNEL = 10, 1, 2.5
 
 
 def mib(sum_: Need) -> tuple[float, float]:
