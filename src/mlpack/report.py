@@ -20,6 +20,18 @@ class Finding(Noun):
     hint: str | None = None
 
 
+class Patch(Noun):
+    """A change of mlpack.yaml that would mend a failed check, with its reason; ``verify --fix`` applies it."""
+
+    path: str
+    """Dotted, as one writes it: ``services.web.timeout``."""
+    before: str | None
+    """What is in force now, in words of mlpack.yaml; None: nothing is said."""
+    after: bool | int | float | str | tuple[str, ...]
+    """A list stands for itself and replaces the one below it."""
+    reason: str
+
+
 class CheckResult(Noun):
     """One question and its answer. ``skipped`` and ``not_proven`` always say why, and never count as passed."""
 
@@ -29,6 +41,10 @@ class CheckResult(Noun):
     evidence: tuple[str, ...] = ()
     hint: str | None = None
     duration_s: float = 0.0
+    cause: str | None = None
+    """The kind of what most likely went wrong (``verify.cause.KINDS``); None where nothing was recognised."""
+    patches: tuple[Patch, ...] = ()
+    """What to change in mlpack.yaml, where a change of it mends this."""
 
 
 class MemorySample(Noun):
@@ -50,6 +66,8 @@ class ServiceMeasurement(Noun):
     """What one service used while it was verified, against limit and prediction."""
 
     service: str
+    instance: str | None = None
+    """Which copy of it: ``web-1``."""
     limit_bytes: int
     predicted_bytes: int
     peak_need_bytes: int
@@ -62,6 +80,16 @@ class ServiceMeasurement(Noun):
     requests: int
     throttled_s: float | None = None
     samples: tuple[MemorySample, ...] = ()
+    load_span_s: tuple[float, float] | None = None
+    """When the load began and ended, on the samples' clock; None where there was none."""
+
+
+class LatencyBin(Noun):
+    """How many right answers took at least ``from_s`` and less than ``to_s`` seconds."""
+
+    from_s: float
+    to_s: float
+    count: int
 
 
 class LoadResult(Noun):
@@ -77,6 +105,8 @@ class LoadResult(Noun):
     p99_s: float
     max_s: float
     error_kinds: dict[str, int] = {}
+    latencies: tuple[LatencyBin, ...] = ()
+    """Of the right answers, ascending, 20 bins a decade; empty ones are left out."""
 
 
 class VerifyReport(Noun):
@@ -94,6 +124,11 @@ class VerifyReport(Noun):
     services: tuple[ServiceMeasurement, ...] = ()
     load: LoadResult | None = None
     duration_s: float = 0.0
+    mlpack_version: str | None = None
+    began_at: str | None = None
+    """UTC, ISO 8601 to the second."""
+    machine: str | None = None
+    """Where it ran, in words: ``2 cores, 24 GiB, x86_64``."""
 
     @property
     def passed(self) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpack.client.load import NOT_SENT, Outcome, load, nearest_rank
+from mlpack.client.load import LEAST_S, NOT_SENT, Outcome, histogram, load, nearest_rank
 from mlpack.errors import UsageError, VerifyError
 
 
@@ -93,3 +94,19 @@ def test_nearest_rank_is_the_smallest_value_that_covers_the_share(values: list[f
     covered = sum(value <= found for value in ordered)
     assert covered >= share * len(ordered) - 1e-9
     assert sum(value < found for value in ordered) < share * len(ordered) + 1e-9
+
+
+@given(st.lists(st.floats(0.0, 600.0), max_size=40))
+def test_every_latency_is_in_exactly_one_bin(latencies: list[float]) -> None:
+    bins = histogram(latencies)
+    assert sum(one.count for one in bins) == len(latencies)
+    assert list(bins) == sorted(bins, key=lambda one: one.from_s)
+    assert all(before.to_s <= after.from_s for before, after in pairwise(bins))
+    for one in bins:
+        assert one.count == sum(one.from_s <= max(LEAST_S, latency) < one.to_s for latency in latencies)
+        assert 1.1 < one.to_s / one.from_s < 1.14
+
+
+def test_a_load_has_its_latencies() -> None:
+    result = load(lambda index: Outcome(0.1 if index else 5.0, None), 10, 1, deadline_s=60)
+    assert [(one.from_s, one.to_s, one.count) for one in result.latencies] == [(0.1, 0.1122, 9), (4.467, 5.012, 1)]

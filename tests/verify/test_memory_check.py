@@ -60,7 +60,7 @@ def judge(
     )
     sample = MemorySample(at_s=1, anonymous_bytes=0, mapped_bytes=100 * MIB, kernel_bytes=0)
     peaks = Peaks(anonymous_bytes=(need_mib - 100) * MIB, mapped_bytes=100 * MIB, need_bytes=need_mib * MIB, readings=1)
-    sampler: Any = SimpleNamespace(peaks=peaks, samples=(sample,), fault=fault)
+    sampler: Any = SimpleNamespace(peaks=peaks, samples=(sample,), fault=fault, elapsed_s=9.0)
     watch = Watch(instance, sampler, lambda: after, "by hand", own_group=True)
     watch.before_load = counters(refault_bytes=None if refaults is None else 0)
     watch.mark_load_end()

@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mlpack.errors import UsageError
-from mlpack.report import LoadResult
+from mlpack.report import LatencyBin, LoadResult
 
 MAX_CONCURRENCY = 256
 """Threads of this process; more would measure the client."""
 NOT_SENT = "not sent before the deadline"
+BINS_A_DECADE = 20
+"""Each bin is 12 % wider than the one before: as fine at 5 ms as at 5 s, and the same in every run."""
+LEAST_S = 1e-6
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,28 @@ def nearest_rank(ordered: Sequence[float], share: float) -> float:
     """The percentile of ``ordered`` (ascending) by the nearest-rank method: the smallest value that at least
     ``share`` of all do not exceed; 0.0 of none. It is always a value that was measured."""
     return ordered[max(1, math.ceil(share * len(ordered))) - 1] if ordered else 0.0
+
+
+def histogram(latencies_s: Sequence[float]) -> tuple[LatencyBin, ...]:
+    """``latencies_s`` counted in bins whose edges are 10**(k/20) seconds, ascending; empty bins are left out."""
+    counts = Counter(map(_bin, latencies_s))
+    return tuple(
+        LatencyBin(from_s=_edge_s(index), to_s=_edge_s(index + 1), count=count)
+        for index, count in sorted(counts.items())
+    )
+
+
+def _bin(latency_s: float) -> int:
+    """The bin whose edges, as they are written, hold ``latency_s``."""
+    latency_s = max(LEAST_S, latency_s)
+    index = math.floor(BINS_A_DECADE * math.log10(latency_s))
+    if latency_s >= _edge_s(index + 1):
+        return index + 1
+    return index - 1 if latency_s < _edge_s(index) else index
+
+
+def _edge_s(index: int) -> float:
+    return float(f"{10 ** (index / BINS_A_DECADE):.4g}")
 
 
 def load(
@@ -117,4 +142,5 @@ def _result(outcomes: Sequence[Outcome], requests: int, concurrency: int, durati
         p99_s=nearest_rank(right, 0.99),
         max_s=right[-1] if right else 0.0,
         error_kinds=dict(sorted(kinds.items())),
+        latencies=histogram(right),
     )

@@ -94,6 +94,11 @@ class Sampler:
             return self._all
 
     @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start: the clock of ``samples``."""
+        return time.monotonic() - self._started_s
+
+    @property
     def samples(self) -> tuple[MemorySample, ...]:
         """The timeline so far: of each span the sample with the highest need, seconds since the start."""
         with self._lock:

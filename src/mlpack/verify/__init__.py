@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from mlpack import __version__
 from mlpack.errors import MlpackError, TransientError, UsageError
 from mlpack.host import HostFacts
 from mlpack.launchers import LAUNCHERS
@@ -16,6 +18,7 @@ from mlpack.lock import Lock
 from mlpack.plan import Plan
 from mlpack.report import VerifyReport
 from mlpack.servers.paths import deploy_folder
+from mlpack.units import show_bytes
 from mlpack.verify.cards import missing_cards, planned_cards
 from mlpack.verify.checks import CHECKS, WITH_CARDS
 from mlpack.verify.conduct import conduct
@@ -47,6 +50,7 @@ def verify(
     """
     from mlpack.probe import differences, probe
 
+    began = datetime.now(UTC)
     variables = dict(os.environ if environ is None else environ)
     chosen = _choose(launcher, variables, progress)
     owner = current_owner()
@@ -71,7 +75,15 @@ def verify(
     run = Run(root=deployment.root, lock=lock, launched=launched, environ=variables, say=progress)
     run.no_card = no_card
     checks = WITH_CARDS if planned_cards(lock.plan) else CHECKS
-    return conduct(run, host_differs=differs, skip=skip, checks=checks)
+    report = conduct(run, host_differs=differs, skip=skip, checks=checks)
+    said = {"mlpack_version": __version__, "began_at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "machine": _machine(here)}
+    return report.model_copy(update=said)
+
+
+def _machine(here: HostFacts) -> str:
+    """``2 cores, 24 GiB, x86_64``."""
+    cores, memory = here.cpu.affinity_cores, show_bytes(here.memory.total_bytes)
+    return f"{cores} core{'s' if cores != 1 else ''}, {memory}, {here.cpu.architecture}"
 
 
 def _choose(wanted: str | None, environ: Mapping[str, str], say: Say) -> Launcher:

@@ -38,6 +38,9 @@ class Watch:
     before_load: Counters | None = None
     after_load: Counters | None = None
     mapped_after_load: int = 0
+    load_began_s: float | None = None
+    load_ended_s: float | None = None
+    """On the samples' clock."""
     last: Counters | None = None
     """The latest counters: they outlive the group."""
 
@@ -77,10 +80,12 @@ class Watch:
     def mark_load_start(self) -> None:
         """Note the counters before the load."""
         self.before_load = self.counters()
+        self.load_began_s = round(self.sampler.elapsed_s, 3)
 
     def mark_load_end(self) -> None:
         """Note the counters after the load."""
         self.after_load = self.counters()
+        self.load_ended_s = round(self.sampler.elapsed_s, 3)
         self.mapped_after_load = self.sampler.samples[-1].mapped_bytes if self.sampler.samples else 0
 
     def measurement(self, service: ServicePlan, requests: int) -> ServiceMeasurement:
@@ -88,6 +93,7 @@ class Watch:
         peaks = self.peaks()
         return ServiceMeasurement(
             service=self.instance.service,
+            instance=self.instance.name,
             limit_bytes=service.memory.limit_bytes.value,
             predicted_bytes=service.memory.peak_bytes,
             peak_need_bytes=peaks.need_bytes,
@@ -99,6 +105,7 @@ class Watch:
             requests=requests,
             throttled_s=None if self.last is None else self.last.throttled_s,
             samples=thinned(self.sampler.samples, TIMELINE),
+            load_span_s=_span(self.load_began_s, self.load_ended_s),
         )
 
 
@@ -163,6 +170,10 @@ def _container_watch(instance: Instance, eyes: ContainerEyes) -> Watch:
         "and the reading itself is charged to the container (about 10 MiB)"
     )
     return Watch(instance, sampler, read, how, own_group=True)
+
+
+def _span(from_s: float | None, to_s: float | None) -> tuple[float, float] | None:
+    return None if from_s is None or to_s is None else (from_s, to_s)
 
 
 def _reader(group: CgroupDirs) -> Callable[[], Counters | None]:
