@@ -16,6 +16,7 @@ import pytest
 from mlpack.measure.result import MeasureResult
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Subject
+from mlpack.measure.watch import Watch
 from mlpack.units import MIB
 
 CLOSE = 3 * MIB
@@ -139,7 +140,7 @@ def touch(start, end):
     return [sum(view[i] for i in range(start, end, 4096)) for view in views]
 touch(0, half)
 def app(environ, start_response):
-    touch(half, 2 * half)
+    touch(0, 2 * half)
     start_response("200 OK", [])
     return [b"fine"]
 """
@@ -149,6 +150,42 @@ def app(environ, start_response):
     assert idle + hot == 32 * MIB
     assert near(region(result, "app and weights"), 0)
     assert result.loaded_at == "import"
+
+
+TOUCHED_ONCE = """
+import mmap
+with open("weights.bin", "rb") as file:
+    view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def touch(start, end):
+    return sum(view[i] for i in range(start << 20, end << 20, 4096))
+touch(0, 32)
+def app(environ, start_response):
+    touch(0, 20) if first else touch(4, 12)
+    first.clear()
+    start_response("200 OK", [])
+    return [b"fine"]
+first = [1]
+"""
+
+
+def test_pages_touched_once_do_not_count(subject: Callable[..., Subject]) -> None:
+    result = measure(subject(TOUCHED_ONCE, weights=os.urandom(32 * MIB)))
+    assert near(region(result, "weights mapped") + region(result, "weights mapped when hot"), 8)
+    assert result.stage("idle").mapped_weights_bytes == 32 * MIB
+    libraries = region(result, "libraries mapped") + region(result, "libraries mapped when hot")
+    everything = result.stage("idle").mapped_bytes - 32 * MIB
+    assert 0 < libraries < everything
+    assert not any("clear_refs" in note for note in result.notes)
+
+
+def test_where_marks_cannot_be_taken_off_all_touched_pages_count_and_it_is_said(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Watch, "_clear", lambda *_: False)  # no user may write another's, and root may write all
+    result = measure(subject(TOUCHED_ONCE, weights=os.urandom(32 * MIB)))
+    assert region(result, "weights mapped") == 32 * MIB
+    assert result.stage("idle").referenced_bytes is None
+    assert any("clear_refs" in note for note in result.notes)
 
 
 def test_an_asgi_app_loads_at_startup_and_answers_in_threads(subject: Callable[..., Subject]) -> None:

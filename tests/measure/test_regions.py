@@ -61,6 +61,36 @@ def test_sums_give_the_measured_peaks_back(concurrency: int) -> None:
     assert sizes.sum_bytes("kernel", "import") == 2 * MIB
 
 
+def test_what_is_referenced_while_serving_counts_and_not_what_was_touched_once() -> None:
+    used = {
+        "app": (60, 3),
+        "startup": (70, 40),
+        "first": (99, 50),
+        "alone": (30, 20),
+        "together": (34, 24),
+        "idle": (34, 24),
+    }
+    stages = {
+        name: reading.model_copy(
+            update={"referenced_bytes": used[name][0] * MIB, "referenced_weights_bytes": used[name][1] * MIB}
+        )
+        if name in used
+        else reading
+        for name, reading in readings(MINILM).items()
+    }
+    found = {r.name: r.bytes for r in regions(stages, 1) if r.kind == "mapped"}
+    assert found == {"libraries mapped": 10 * MIB, "weights mapped": 24 * MIB}
+    fewer = stages | {"startup": stages["app"].model_copy(update={"name": "startup", "referenced_bytes": 7 * MIB})}
+    fewer["app"] = fewer["startup"]
+    found = {r.name: r.bytes for r in regions(fewer, 1) if r.kind == "mapped"}
+    assert found == {
+        "libraries mapped": 4 * MIB,
+        "libraries mapped when hot": 6 * MIB,
+        "weights mapped": 3 * MIB,
+        "weights mapped when hot": 21 * MIB,
+    }
+
+
 def test_each_further_request_adds_the_slope() -> None:
     sizes = footprint(4)
     assert sizes.sum_bytes("anonymous", "serve", per="request") == (615 - 272) * MIB // 4  # all of it, held by each

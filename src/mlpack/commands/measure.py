@@ -18,6 +18,7 @@ from mlpack.launchers.relocate import relocated
 from mlpack.measure.request import work_of
 from mlpack.measure.result import MeasureResult
 from mlpack.measure.run import MakePlace, measure
+from mlpack.measure.shares import SERVING
 from mlpack.measure.subject import Subject
 from mlpack.model import ModelInfo
 from mlpack.plan import Plan
@@ -118,11 +119,12 @@ def show_result(name: str, result: MeasureResult) -> None:
             show_mib(stage.anonymous_bytes),
             show_mib(stage.anonymous_peak_bytes),
             show_mib(stage.mapped_bytes),
+            "" if stage.referenced_bytes is None or stage.name not in SERVING else show_mib(stage.referenced_bytes),
         )
         for stage in result.stages
     ]
-    columns = ("after", "took", "PSS", "USS", "anonymous", "its peak", "file-backed")
-    table(columns, rows, ("left", *("right",) * 6))
+    columns = ("after", "took", "PSS", "USS", "anonymous", "its peak", "file-backed", "in use")
+    table(columns, rows, ("left", *("right",) * 7))
     say("")
     show_footprint(f"One worker of {name}", result.footprint)
     for note in result.notes:

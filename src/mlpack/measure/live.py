@@ -13,7 +13,7 @@ from typing import Any, get_args
 from mlpack.errors import MlpackError
 from mlpack.measure.errors import AppError
 from mlpack.measure.growth import growth, series, suspicious
-from mlpack.measure.result import CardReading, StageName, StageReading
+from mlpack.measure.result import FRESH, CardReading, StageName, StageReading
 from mlpack.measure.shares import Opening
 from mlpack.measure.subject import ROUNDS, Deadlines, Subject
 from mlpack.measure.watch import Watch
@@ -27,6 +27,10 @@ from mlpack.units import show_bytes, show_duration
 PROC = Path("/proc")
 START_S = 60.0
 """A bare Python may take this long to start on a busy machine; it is not the app's time."""
+TOUCHED = (
+    "mapped pages count as soon as they were touched once: /proc/PID/clear_refs, which would tell those in use, cannot "
+    "be written here; too much by 20-300 MiB of libraries"
+)
 WEIGHTS_SHARE = 0.1
 """A model's weights are its largest file and every other of at least a tenth of that; the rest is configuration."""
 
@@ -71,7 +75,8 @@ def live(
                 within_s = max(within_s, START_S) if name == "interpreter" else within_s
                 message = worker.stage(name, within_s * (ROUNDS if name == "together" else 1))
                 spent_s = time.monotonic() - began_s if name == "interpreter" else message["seconds"]
-                lived.readings[name] = _with_card(watch.stop(name, spent_s), message.get("card"), watch)
+                reading = watch.stop(name, spent_s, fresh=name in FRESH)
+                lived.readings[name] = _with_card(reading, message.get("card"), watch)
                 lived.facts |= message
                 lived.openings += [Opening(model, name, held, at_s) for model, held, at_s in message["opened"]]
                 if name == "interpreter":
@@ -86,6 +91,8 @@ def live(
                     lived.notes.append(f"not importable by {place.python}, so not counted: {absent}")
                 if name != names[-1]:
                     worker.go()
+            if lived.readings["idle"].referenced_bytes is None:
+                lived.notes.append(TOUCHED)
             progress("growth")
             _grow(worker, watch, lived, task["concurrency"], deadlines)
         except AppError as error:
@@ -157,7 +164,10 @@ def _grow(worker: Worker, watch: Watch, lived: Lived, concurrency: int, deadline
 
     first = readings()
     lived.growth = growth(first, readings(), plan.rounds * concurrency) if suspicious(first) else 0.0
-    after = watch.stop("together", lived.readings["together"].seconds)
+    after = watch.stop("together", lived.readings["together"].seconds, fresh=False)
+    if after.referenced_bytes is not None:  # a page that only every tenth request touches is in use, too
+        used = after.model_dump(include={"referenced_bytes", "referenced_weights_bytes", "referenced_by_model"})
+        lived.readings["idle"] = lived.readings["idle"].model_copy(update=used)
     if lived.growth:
         requests = plan.spans * plan.rounds * concurrency
         lived.notes.append(

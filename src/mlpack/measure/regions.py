@@ -2,7 +2,8 @@
 
 Regions are increments, so that sums of them are the rule's quantities (docs/memory.md): import + load anonymous is
 what a loaded worker holds, with ``moment`` its load peak, with serve x concurrency its inference peak; import + load
-mapped is "mapped idle", with serve "mapped hot".
+mapped is "mapped idle", with serve "mapped hot". Mapped pages count where serving uses them: what importing or loading
+touched once is evicted without harm, even while others still load (docs/memory.md).
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from typing import Literal
 
 from mlpack.footprint import Kind, Per, Region, Stage
 from mlpack.measure.result import StageName, StageReading
-from mlpack.measure.shares import Shares
+from mlpack.measure.shares import LOADED, SERVING, Shares
 
 _LOADING: tuple[StageName, ...] = ("libraries", "app", "startup")
-_SERVING: tuple[StageName, ...] = ("first", "alone", "together", "idle")
 
 
 def regions(stages: dict[StageName, StageReading], concurrency: int, parts: Shares | None = None) -> tuple[Region, ...]:
@@ -39,12 +39,16 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Sha
     bare, libraries, loaded = stages["interpreter"], stages["libraries"], stages["startup"]
     load_peak = max(stages[name].anonymous_peak_bytes for name in _LOADING)
     each, once, warm = _serving(stages, concurrency)
-    hot = max(stages[name].mapped_bytes for name in _SERVING)
-    hot_weights = max(stages[name].mapped_weights_bytes for name in _SERVING)
+    hot = max(stages[name].in_use_bytes for name in SERVING)
+    hot_weights = max(stages[name].in_use_weights_bytes for name in SERVING)
+    weights = min(hot_weights, max(stages[name].in_use_weights_bytes for name in LOADED))
+    weights = min(weights, sum(parts.mapped.values())) if parts.mapped else weights
+    mapped = min(hot - hot_weights, max(stages[n].in_use_bytes - stages[n].in_use_weights_bytes for n in LOADED))
     yield _region("interpreter", "import", "anonymous", bare.anonymous_bytes, "Python with nothing imported")
     grown = libraries.anonymous_bytes - bare.anonymous_bytes
     yield _region("libraries", "import", "anonymous", grown, "after importing the runtimes and the server")
-    yield _region("libraries mapped", "import", "mapped", libraries.mapped_bytes, "shared libraries, from smaps")
+    because = "library pages in use while loading, and later"
+    yield _region("libraries mapped", "import", "mapped", mapped, because)
     app = stages["app"]
     at_startup = loaded_at(stages) == "startup"
     grown = app.anonymous_bytes - libraries.anonymous_bytes
@@ -55,11 +59,8 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Sha
     what = "weights" if at_startup else "start-up"
     because = "the app's start-up, with libraries that it imports late"
     yield from _shared_out(what, "load", grown, because, parts.of("startup"))
-    weights = loaded.mapped_weights_bytes
-    because = "model files in use after the load, each page once"
+    because = "pages of the models' files in use from the load on, each once"
     yield from _mapped_of("weights mapped", "load", weights, because, parts.mapped)
-    grown = loaded.mapped_bytes - libraries.mapped_bytes - weights
-    yield _region("app mapped", "load", "mapped", grown, "further libraries that the app loads")
     passing = load_peak - loaded.anonymous_bytes
     yield _region("load transient", "load", "anonymous", passing, "highest moment of the load", per="moment")
     because = "kept after the largest requests: caches, arenas, threads"
@@ -68,11 +69,11 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Sha
     yield _region("activations", "serve", "anonymous", each, because, per="request")
     yield _region("activations of one", "serve", "anonymous", once, "needed once, however many come", per="moment")
     grown = hot_weights - weights
-    because = "model pages first used by a request"
+    because = "model pages that only requests touch"
     later = {name: size - parts.mapped.get(name, 0) for name, size in parts.mapped_hot.items()}
     yield from _mapped_of("weights mapped when hot", "serve", grown, because, later)
-    grown = (hot - hot_weights) - (loaded.mapped_bytes - weights)
-    yield _region("libraries mapped when hot", "serve", "mapped", grown, "library pages first used by a request")
+    grown = hot - hot_weights - mapped
+    yield _region("libraries mapped when hot", "serve", "mapped", grown, "library pages that only requests touch")
     kernel = max(reading.kernel_bytes for reading in stages.values())
     yield _region("kernel", "import", "kernel", kernel, "page tables, stacks and tasks of the process")
     shm = max(reading.shm_bytes for reading in stages.values())

@@ -10,6 +10,10 @@ from mlpack.noun import Noun
 StageName = Literal["interpreter", "libraries", "app", "startup", "first", "alone", "together", "idle"]
 
 
+FRESH: frozenset[StageName] = frozenset(("interpreter", "libraries", "app", "startup", "first"))
+"""Stages at whose end the marks of referenced pages are taken off: what the later ones show is in use while serving."""
+
+
 class CardReading(Noun):
     """The process on its cards at the end of a stage; peaks on the way. Bytes; None: nobody told."""
 
@@ -38,6 +42,26 @@ class StageReading(Noun):
     mapped_weights_bytes: int
     mapped_by_model: dict[str, int] = {}
     """The same of each model, where there are several."""
+    referenced_bytes: int | None = None
+    """Of ``mapped_bytes``, what was touched since a stage of ``FRESH`` ended; None: nothing tells."""
+    referenced_weights_bytes: int | None = None
+    referenced_by_model: dict[str, int] = {}
+
+    @property
+    def in_use_bytes(self) -> int:
+        """File pages that must stay, as far as is known: those referenced, else all that are mapped."""
+        return self.mapped_bytes if self.referenced_bytes is None else self.referenced_bytes
+
+    @property
+    def in_use_weights_bytes(self) -> int:
+        """Of them the models' files."""
+        return self.mapped_weights_bytes if self.referenced_weights_bytes is None else self.referenced_weights_bytes
+
+    @property
+    def in_use_by_model(self) -> dict[str, int]:
+        """The same of each model, where there are several."""
+        return self.mapped_by_model if self.referenced_bytes is None else self.referenced_by_model
+
     shm_bytes: int
     kernel_bytes: int
     rss_peak_bytes: int

@@ -8,8 +8,8 @@ several processes at the same moment the mark counts the highest one; their sum 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import TypedDict
 
 from mlpack.measure.result import StageName, StageReading
 from mlpack.meter.cgroup import CgroupDirs, read_counters
@@ -24,6 +24,14 @@ TREE_EVERY = 40
 """Readings between two looks for new child processes (a walk through all of /proc)."""
 
 
+class _Used(TypedDict, total=False):
+    """The fields of a reading that tell what was referenced; none where nothing tells."""
+
+    referenced_bytes: int
+    referenced_weights_bytes: int
+    referenced_by_model: dict[str, int]
+
+
 class Watch:
     """Readings of process ``pid`` and its descendants. ``weights``: each model's files, to tell them from libraries."""
 
@@ -33,6 +41,7 @@ class Watch:
         self._pids: tuple[int, ...] = (pid,)
         self._count = 0
         self._other_rss = 0
+        self._told_use = False
         self._source = process_source(proc, lambda: self._pids)
         self._sampler = Sampler(self._quick, every_s=EVERY_S)
 
@@ -53,8 +62,9 @@ class Watch:
         self._pids = tree(self._proc, self._pid)
         return snapshot(self._proc, self._pids)
 
-    def stop(self, name: StageName, seconds: float) -> StageReading:
-        """The reading at the end of stage ``name``, while the process holds still; peaks start anew."""
+    def stop(self, name: StageName, seconds: float, *, fresh: bool = True) -> StageReading:
+        """The reading at the end of stage ``name``, while the process holds still; peaks start anew. ``fresh``: so does
+        what counts as referenced."""
         lap = self._sampler.lap()
         processes = self.processes()
         sums = totals(processes)
@@ -62,10 +72,13 @@ class Watch:
         spike = max((self._spike(process) for process in processes), default=0)
         peak = max(lap.anonymous_bytes, sums.anonymous_bytes + spike)
         self._other_rss = 0
-        for process in processes:
-            with suppress(OSError):  # not permitted: the mark stays, and later peaks are not understated
-                (self._proc / str(process.pid) / "clear_refs").write_text("5")
         weights = {model: self._of_weights(processes, files) for model, files in self._weights.items()}
+        used = self._used(processes) if self._told_use else {}
+        for process in processes:
+            self._clear(process.pid, "5")  # not permitted: the mark stays, and later peaks are not understated
+        if fresh:
+            cleared = [self._clear(process.pid, "1") for process in processes]  # every one, whatever the first says
+            self._told_use = all(cleared)
         return StageReading(
             name=name,
             seconds=seconds,
@@ -77,11 +90,31 @@ class Watch:
             mapped_bytes=sums.mapped_bytes,
             mapped_weights_bytes=sum(weights.values()),
             mapped_by_model=weights if len(weights) > 1 else {},
+            **used,
             shm_bytes=sums.shm_bytes,
             kernel_bytes=self._kernel(),
             rss_peak_bytes=peak_rss,
             threads=sum(p.threads for p in processes),
         )
+
+    def _used(self, processes: Sequence[ProcessReading]) -> _Used:
+        """What was referenced since the marks were last taken off, of processes begun since then from their start."""
+        weights = {m: self._of_weights(processes, files, referenced=True) for m, files in self._weights.items()}
+        return {
+            "referenced_bytes": sum(by_file(processes, shm=False, referenced=True).values()),
+            "referenced_weights_bytes": sum(weights.values()),
+            "referenced_by_model": weights if len(weights) > 1 else {},
+        }
+
+    def _clear(self, pid: int, what: str) -> bool:
+        """Write ``what`` to the process's clear_refs; False where that is not permitted, or it has just ended."""
+        try:
+            (self._proc / str(pid) / "clear_refs").write_text(what)
+        except (FileNotFoundError, ProcessLookupError):
+            return not (self._proc / str(pid) / "smaps").exists()
+        except OSError:
+            return False
+        return True
 
     def _kernel(self) -> int:
         """Of its own control group where there is one, else what /proc tells of the tree."""
@@ -113,10 +146,12 @@ class Watch:
         other = max(now, self._other_rss) if process.pid == self._pid else now
         return max(0, process.peak_rss_bytes - other - process.anonymous_bytes)
 
-    def _of_weights(self, processes: Sequence[ProcessReading], files: frozenset[tuple[int, str]]) -> int:
+    def _of_weights(
+        self, processes: Sequence[ProcessReading], files: frozenset[tuple[int, str]], *, referenced: bool = False
+    ) -> int:
         """Mapped bytes of one model's ``files``. By inode and name: a container sees them at other paths."""
         kept = [p._replace(files=tuple(f for f in p.files if (f.inode, Path(f.path).name) in files)) for p in processes]
-        return sum(by_file(kept, shm=False).values())
+        return sum(by_file(kept, shm=False, referenced=referenced).values())
 
     def _quick(self) -> Quick | None:
         self._count += 1

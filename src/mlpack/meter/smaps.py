@@ -32,6 +32,8 @@ class Vma(NamedTuple):
     """Resident pages that no file holds: heap, stacks, and pages of a private file mapping that were written to."""
     hugetlb_bytes: int
     """Reserved huge pages; in no RSS and charged to no memory limit by default."""
+    referenced_bytes: int = 0
+    """Touched since the process started, or since 1 was written to its clear_refs."""
 
 
 class FileRange(NamedTuple):
@@ -44,6 +46,8 @@ class FileRange(NamedTuple):
     length: int
     rss_bytes: int
     shm: bool
+    referenced_bytes: int = 0
+    """Of ``rss_bytes``, at most what was touched since 1 was written to clear_refs."""
 
 
 class Rollup(NamedTuple):
@@ -89,7 +93,7 @@ def parse_smaps(text: str) -> list[Vma]:
     return found
 
 
-_FIELDS = frozenset(("Rss", "Pss", "Anonymous", "Private_Hugetlb", "Shared_Hugetlb"))
+_FIELDS = frozenset(("Rss", "Pss", "Anonymous", "Referenced", "Private_Hugetlb", "Shared_Hugetlb"))
 
 
 def _vma(head: re.Match[str], sizes: dict[str, int]) -> Vma:
@@ -105,6 +109,7 @@ def _vma(head: re.Match[str], sizes: dict[str, int]) -> Vma:
         sizes.get("Pss", 0),
         sizes.get("Anonymous", 0),
         sizes.get("Private_Hugetlb", 0) + sizes.get("Shared_Hugetlb", 0),
+        sizes.get("Referenced", 0),
     )
 
 
@@ -119,7 +124,9 @@ def file_ranges(vmas: Iterable[Vma], tmpfs: frozenset[str] = frozenset()) -> lis
         size = vma.rss_bytes - vma.anonymous_bytes
         if vma.inode and size > 0 and not vma.path.startswith("anon_inode:"):
             shm = vma.path.startswith(_SHARED_MEMORY) or vma.device in tmpfs
-            ranges.append(FileRange(vma.device, vma.inode, vma.path, vma.offset, vma.end - vma.start, size, shm))
+            # Of a private map that was written to, the anonymous pages may be among the referenced: never too low.
+            used = min(size, vma.referenced_bytes)
+            ranges.append(FileRange(vma.device, vma.inode, vma.path, vma.offset, vma.end - vma.start, size, shm, used))
     return ranges
 
 

@@ -47,8 +47,10 @@ def anonymous_bytes(processes: Sequence[ProcessReading]) -> int:
     return sum(shares)
 
 
-def by_file(processes: Sequence[ProcessReading], *, shm: bool) -> dict[str, int]:
+def by_file(processes: Sequence[ProcessReading], *, shm: bool, referenced: bool = False) -> dict[str, int]:
     """Resident bytes of each mapped file (of memory files when ``shm``), each page once; path -> bytes.
+
+    ``referenced``: only those touched since 1 was written to clear_refs.
 
     smaps tells how many pages of a mapping are resident, not which. Where mappings overlap, the union is therefore
     taken to be the process with the most: exact when the processes run the same code (workers do) or the whole range
@@ -58,7 +60,8 @@ def by_file(processes: Sequence[ProcessReading], *, shm: bool) -> dict[str, int]
     for index, process in enumerate(processes):
         for part in process.files:
             if part.shm == shm:
-                files[part.device, part.inode].append((index, part))
+                counted = part._replace(rss_bytes=part.referenced_bytes) if referenced else part
+                files[part.device, part.inode].append((index, counted))
     sizes: dict[str, int] = defaultdict(int)
     for parts in files.values():
         sizes[parts[0][1].path] += sum(_resident(group) for group in _overlapping(parts))
