@@ -12,9 +12,10 @@ def known_models(gathered: Gathered) -> dict[str, ModelInfo]:
     for name, info in gathered.present.items():
         if info is None:
             model = gathered.spec.models[name]
+            hint = "put the model's files there; sizes are read from their headers"
+            if model.path is None:
+                hint = f"fetch it once: hf download {model.hub}; sizes are read from its headers in the hub's cache"
             raise ModelFileError(
-                f"{model.path or model.hub} is not here",
-                where=gathered.loaded.where(f"models.{name}"),
-                hint="put the model's files there; sizes are read from their headers",
+                f"{model.path or model.hub} is not here", where=gathered.loaded.where(f"models.{name}"), hint=hint
             )
     return {name: info for name, info in gathered.present.items() if info is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from pydantic import ValidationError
 
 from mlpack.config import LoadedSpec, load_spec
 from mlpack.errors import MlpackError
+from mlpack.flow.hub_cache import cached_model
 from mlpack.footprint import FootprintFile
 from mlpack.formats import inspect
 from mlpack.model import ModelInfo
 from mlpack.project import find_root, read_text, resolve
-from mlpack.spec import Spec
+from mlpack.spec import Model, Spec
 
 FOOTPRINT_NAME = "footprint.json"
 
@@ -50,7 +52,7 @@ def gather(project: Path, profiles: Sequence[str] = (), sets: Sequence[str] = ()
     return Gathered(
         root=root,
         loaded=loaded,
-        present={name: _header(root, model.path) for name, model in loaded.spec.models.items()},
+        present={name: _header(root, model) for name, model in loaded.spec.models.items()},
         requirements={name: lines[file] for name, file in files.items() if file is not None},
         measured=read_footprints(root),
         sources=tuple(sorted(sources)),
@@ -87,8 +89,14 @@ def _lines(root: Path, file: str) -> tuple[str, ...]:
     return tuple(text for text in texts if text and not text.startswith("#"))
 
 
-def _header(root: Path, path: str | None) -> ModelInfo | None:
-    """The header of a model's files; None where they are absent (the lock may speak for them) or on a hub."""
-    if path is None or not resolve(root, path).exists():
+def _header(root: Path, model: Model) -> ModelInfo | None:
+    """The header of a model's files; None where they are absent (the lock may speak for them).
+
+    A model of a hub is read where the hub's client keeps it, its files named relative to that folder.
+    """
+    if model.path is None:
+        folder = cached_model(model.hub, os.environ) if model.hub else None
+        return inspect(folder) if folder is not None else None
+    if not resolve(root, model.path).exists():
         return None
-    return inspect(resolve(root, path), root=root)
+    return inspect(resolve(root, model.path), root=root)

@@ -55,10 +55,11 @@ def _model(lock: Lock | None, name: str, wanted: Model, present: ModelInfo | Non
     locked = _locked_model(lock, name, wanted)
     if present is None:
         if locked is None:
+            first = "put the model's files there" if wanted.path else f"fetch it once (hf download {wanted.hub})"
             raise ModelFileError(
                 f"{wanted.path or wanted.hub} is not here, and mlpack.lock does not describe it",
                 where=f"models.{name}",
-                hint="put the model's files there, or render where they are and commit mlpack.lock",
+                hint=f"{first}, or render where they are and commit mlpack.lock",
             )
         return locked
     if locked is None or renew:
