@@ -79,6 +79,7 @@ def test_profiles_that_conflict(mlpack: Command) -> None:
     done = mlpack("plan", "prod", "dev", *MACHINE)
     assert done.returncode == 2
     assert "prod and dev contradict each other: budget.memory_share is 0.85 in one and 0.5 in the other" in done.stderr
+    assert "own profiles/prod.yaml:6 and mlpack's own profiles/dev.yaml:5: " in done.stderr
 
 
 def test_a_host_file_of_another_schema_version(mlpack: Command, tmp_path: Path) -> None:

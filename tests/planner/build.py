@@ -90,7 +90,7 @@ def subject(
     return Subject(
         name="web",
         service=whole.services["web"],
-        facts=server.FACTS,
+        facts=server.FACTS.in_pool(whole.services["web"].pool),
         admission=server.admission(whole, "web"),
         footprint=print_ or footprint(),
         runtimes=tuple(BUILT_IN.runtimes[name].FACTS for name in runtimes),

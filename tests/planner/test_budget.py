@@ -50,8 +50,8 @@ def test_a_host_smaller_than_what_is_kept_back() -> None:
 
 
 def test_services_with_models_share_the_cores() -> None:
-    one = subject(GUNICORN)
-    plain = subject({**GUNICORN, "models": []})
+    one = subject(GUNICORN).service
+    plain = subject({**GUNICORN, "models": []}).service
     assert core_shares({"a": one, "b": one, "p": plain}, 8) == {"a": 4, "b": 4, "p": 8}
     assert core_shares({"a": one, "b": one, "c": one}, 2) == {"a": 1, "b": 1, "c": 1}
     assert core_shares({"a": one}, 1.5) == {"a": 1.5}

@@ -55,6 +55,17 @@ def test_redelivery_is_the_brokers_not_the_workers() -> None:
     assert values == {"short": 1320, "long": 1320, "other": 2 * soft_hard(60)[1]}
 
 
+@pytest.mark.parametrize(
+    ("timeout_s", "told", "severity"), [(600, False, "note"), (4000, False, "warning"), (4000, True, None)]
+)
+def test_a_redelivery_that_nobody_tells_the_app_is_named(timeout_s: float, told: bool, severity: str | None) -> None:
+    """Redis' own is an hour: above it a running task is handed out twice."""
+    env = {**BROKER_ENV, **({"AGAIN_S": {"of": "worker", "fact": "redelivery"}} if told else {})}
+    made = plan({"worker": {**CELERY, "env": env, "timeout_s": timeout_s}, "queue": QUEUE})
+    found = [finding.severity for finding in made.findings if finding.code == "redelivery-unset"]
+    assert found == ([severity] if severity else [])
+
+
 def test_whoever_waits_is_allowed_longer() -> None:
     made = plan(
         {

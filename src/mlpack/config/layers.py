@@ -87,6 +87,7 @@ def _refuse_contradictions(built_in: dict[str, Branch]) -> None:
                 raise UsageError(
                     f"the profiles {first} and {second} contradict each other: {path} is {one.text} in one and "
                     f"{other.text} in the other",
+                    where=f"{one.mark.where} and {other.mark.where}",
                     hint=f"choose one; what differs between machines goes into a file of its own: {second} edge.yaml",
                 )
 

@@ -11,7 +11,7 @@ from mlpack.plan import Decided, Source
 from mlpack.planner.decide import real, whole
 from mlpack.planner.subject import Origin, Subject
 from mlpack.report import Finding
-from mlpack.spec import Budget, Spec
+from mlpack.spec import Budget, Service, Spec
 from mlpack.units import GIB, ceil_mib, show_bytes
 
 MEMORY_SHARE = 0.85
@@ -79,18 +79,14 @@ def household(host: HostFacts, spec: Spec, origins: Mapping[str, Origin], *, con
     return Household(total, usable, cores, None if absolute else share, kept, tuple(findings))
 
 
-def core_shares(subjects: Mapping[str, Subject], cores: float) -> dict[str, float]:
+def core_shares(services: Mapping[str, Service], cores: float) -> dict[str, float]:
     """Cores that ONE replica of each service may compute with: services with models share them evenly.
 
     Services without models are given all, as they mostly wait; the engine schedules them fairly.
     """
-    computing = {name: subject for name, subject in subjects.items() if subject.computes}
-    replicas = sum(subject.service.replicas or 1 for subject in computing.values())
+    replicas = sum(service.replicas or 1 for service in services.values() if service.models)
     even = cores if replicas <= 1 else max(1.0, float(int(cores // replicas)))
-    return {
-        name: min(subject.service.cpus or (even if name in computing else cores), cores)
-        for name, subject in subjects.items()
-    }
+    return {name: min(service.cpus or (even if service.models else cores), cores) for name, service in services.items()}
 
 
 def decided_cpus(subject: Subject, workers: int, cores: float) -> Decided[float]:

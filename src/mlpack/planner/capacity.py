@@ -55,18 +55,21 @@ def pick(
     replicas of a choice.
     """
 
-    def score(choice: Choice) -> float:
-        return speed(choice.threads) if objective == "latency" else choice.replicas * rate(subject, choice)
-
+    if len(choices) == 1:
+        return choices[0]
+    scores = {
+        choice: speed(choice.threads) if objective == "latency" else choice.replicas * rate(subject, choice)
+        for choice in choices
+    }
     bearing = [choice for choice in choices if not unmet(subject, choice, load)] if has_load(subject, load) else []
     if bearing:
         good = bearing
     elif objective == "memory":
         good = list(choices)
     else:
-        best = max(score(choice) for choice in choices)
-        good = [choice for choice in choices if score(choice) >= GOOD_ENOUGH * best]
-    return min(good, key=lambda choice: (bytes_of(choice), -score(choice), choice.workers))
+        best = max(scores.values())
+        good = [choice for choice in choices if scores[choice] >= GOOD_ENOUGH * best]
+    return min(good, key=lambda choice: (bytes_of(choice), -scores[choice], choice.workers))
 
 
 def proven_threads(subject: Subject) -> int:

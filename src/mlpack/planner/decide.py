@@ -10,9 +10,10 @@ KEPT = 4096
 """Decisions remembered: those of some hundred services. A lookup costs a tenth of making one."""
 
 
+@lru_cache(maxsize=KEPT)
 def whole(value: int, source: Source, because: str) -> Decided[int]:
     """A decided number."""
-    return _whole(value, source, because)
+    return DecidedInt(value=value, source=source, because=because)
 
 
 def real(value: float, source: Source, because: str) -> Decided[float]:
@@ -30,11 +31,6 @@ def text(value: str, source: Source, because: str) -> Decided[str]:
 def truth(value: bool, source: Source, because: str) -> Decided[bool]:
     """A decided yes or no."""
     return DecidedBool(value=value, source=source, because=because)
-
-
-@lru_cache(maxsize=KEPT)
-def _whole(value: int, source: Source, because: str) -> Decided[int]:
-    return DecidedInt(value=value, source=source, because=because)
 
 
 @lru_cache(maxsize=KEPT)

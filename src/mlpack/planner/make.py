@@ -11,7 +11,7 @@ from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
 from mlpack.model import ModelInfo
 from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
-from mlpack.planner import pools, recycling
+from mlpack.planner import pools, recycling, redelivery
 from mlpack.planner.budget import Household, core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
 from mlpack.planner.gpu_choice import seat
@@ -92,11 +92,13 @@ def _decide(
     """The plan for this very host, and the host's share that it was made with."""
     targets = {name: target_of(spec, service) for name, service in spec.services.items()}
     house = household(host, spec, origins, containers=any(target in CONTAINER_TARGETS for target in targets.values()))
+    shares = core_shares(spec.services, house.cores.value)
     subjects = {
         name: _subject(
             name,
             service,
             spec,
+            cores=shares[name],
             footprints=footprints,
             runtimes=runtimes.get(name, ()),
             infos=infos,
@@ -111,9 +113,7 @@ def _decide(
     for subject in subjects.values():
         recycling.require_possible(subject)
         pools.require_possible(subject)
-        decided_cpus(subject, 1, house.cores.value)  # a cap beyond the host is refused before it distorts shares
-    shares = core_shares(subjects, house.cores.value)
-    subjects = {name: replace(subject, cores=shares[name]) for name, subject in subjects.items()}
+        decided_cpus(subject, 1, house.cores.value)  # a cap beyond the host is refused
     ports = published(subjects)
     balanced = {service.to: name for name, service in spec.services.items() if service.to}
     subjects = {
@@ -164,6 +164,7 @@ def _subject(
     service: Service,
     spec: Spec,
     *,
+    cores: float,
     footprints: Mapping[str, Footprint],
     runtimes: Sequence[RuntimeName],
     infos: Mapping[str, ModelInfo],
@@ -185,7 +186,7 @@ def _subject(
         footprint=footprint,
         runtimes=tuple(catalog.runtimes[runtime].FACTS for runtime in runtimes),
         target=target_of(spec, service),
-        cores=1.0,
+        cores=cores,
         origins=origins,
         packaged=packaged,
         infos=tuple(infos[model] for model in service.models if model in infos),
@@ -220,4 +221,4 @@ def _findings(settled: Mapping[str, Settled], plans: Mapping[str, ServicePlan], 
         found += pools.notes(one.subject)
         found += recycling.notes(one.subject, one.choice, plans[name])
     llms = [name for name, one in settled.items() if one.subject.facts.role == "llm"]
-    return [*found, *crowded_llms(plans, spec, llms)]
+    return [*found, *redelivery.notes(spec, plans), *crowded_llms(plans, spec, llms)]

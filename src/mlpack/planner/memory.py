@@ -6,12 +6,12 @@ Rule and measurements: docs/memory.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from operator import mul
 from typing import Literal, NamedTuple
 
 from mlpack.footprint import Stage
-from mlpack.planner.moments import Counts, Moment, When, fork_point, has_master, multiplicity
+from mlpack.planner.moments import Counts, Moment, When, fork_point, has_master, moment, multiplicity
 from mlpack.planner.subject import Choice, Subject
 from mlpack.units import MIB, ceil_mib
 
@@ -49,6 +49,10 @@ class Row(NamedTuple):
     held: bool = True
     """Held between requests, so that it belongs to the reservation."""
     shm: bool = False
+
+
+HEALTH_CHECK = Row("health check", HEALTH_CHECK_BYTES, 0, 1, "default", held=False)
+TMP_FILES = Row("files in /tmp", TMP_USED_BYTES, 0, 1, "default", held=False)
 
 
 class Need(NamedTuple):
@@ -95,23 +99,22 @@ def need(subject: Subject, choice: Choice, known: Sums | None = None) -> Need:
     """The whole sum for one replica under ``choice``; bytes. ``known``: ``sums(subject)``, where there are many."""
     all_ = known or sums(subject)
     fork = fork_point(subject, choice)
-    start, work = Moment.of(choice, fork, "load"), Moment.of(choice, fork, "serve")
+    (start, at_start), (work, at_work) = moment(choice, fork, "load"), moment(choice, fork, "serve")
     beside = _added(_beside(subject, choice, work))
     alike = start.workers == work.workers and subject.facts.role != "proxy"
-    loading, surely_loading = _total(start, all_, beside if alike else _added(_beside(subject, choice, start)))
-    serving, surely = _total(work, all_, beside)
+    loading, surely_loading = _total(at_start, all_, beside if alike else _added(_beside(subject, choice, start)))
+    serving, surely = _total(at_work, all_, beside)
     reloads = False
     if choice.workers > 1 and fork != "after-load":
-        reloading, surely_reloading = _total(Moment.of(choice, fork, "reload"), all_, beside)
+        reloading, surely_reloading = _total(moment(choice, fork, "reload")[1], all_, beside)
         if reloading > serving:
             serving, surely, reloads = reloading, surely_reloading, True
     limit = ceil_mib(round(PEAK_FACTOR * max(loading, serving) + MAPPED_FACTOR * all_.mapped))
     return Need(loading, serving, max(surely_loading, surely), all_.mapped, limit, reloads)
 
 
-def _total(moment: Moment, all_: Sums, beside: tuple[int, int]) -> tuple[int, int]:
+def _total(counts: Counts, all_: Sums, beside: tuple[int, int]) -> tuple[int, int]:
     """Bytes at one moment, and those that are surely needed; ``beside``: the same two of what is not the app's."""
-    counts = moment.counts()
     bytes_ = sum(map(mul, counts, all_.bytes))
     lower = bytes_ if all_.lower is all_.bytes else sum(map(mul, counts, all_.lower))
     return bytes_ + beside[0], lower + beside[1]
@@ -119,9 +122,9 @@ def _total(moment: Moment, all_: Sums, beside: tuple[int, int]) -> tuple[int, in
 
 def _added(rows_: Iterable[Row]) -> tuple[int, int]:
     bytes_ = lower = 0
-    for row in rows_:
-        bytes_ += row.each * row.times
-        lower += row.lower * row.times
+    for _, each, least, times, *_ in rows_:
+        bytes_ += each * times
+        lower += least * times
     return bytes_, lower
 
 
@@ -140,19 +143,18 @@ def tmp_used_bytes(subject: Subject, choice: Choice) -> int:
 
 def rows(subject: Subject, choice: Choice, when: When) -> tuple[Row, ...]:
     """The sum at one moment row by row: every region, and what is beside the app."""
-    moment = Moment.of(choice, fork_point(subject, choice), when)
-    counts = moment.counts()._asdict()
+    now, counts = moment(choice, fork_point(subject, choice), when)
     found = []
     for region in subject.footprint.regions:
         name = multiplicity(region)
-        count = counts[name] if name is not None else 0
+        count = getattr(counts, name) if name is not None else 0
         if count and region.bytes:
             least = min(region.lower_bytes, region.bytes)
             held, shm = region.per == "process", region.kind == "shm"
             found.append(Row(region.name, region.bytes, least, count, region.source, held, shm))
-    beside = list(_beside(subject, choice, moment))
-    master = [row for row in beside if row.name.endswith(" master")]
-    return (*master, *found, *(row for row in beside if row not in master))
+    beside = _beside(subject, choice, now)
+    first = int(bool(beside) and beside[0].name.endswith(" master"))
+    return (*beside[:first], *found, *beside[first:])
 
 
 def total(rows_: Iterable[Row]) -> int:
@@ -160,24 +162,27 @@ def total(rows_: Iterable[Row]) -> int:
     return sum([row.each * row.times for row in rows_])
 
 
-def _beside(subject: Subject, choice: Choice, moment: Moment) -> Iterator[Row]:
-    """What is in the container beside the regions of the app's processes."""
+def _beside(subject: Subject, choice: Choice, now: Moment) -> list[Row]:
+    """What is in the container beside the regions of the app's processes; a master first."""
     master = has_master(subject, choice)
-    if master and not moment.once:
+    found = []
+    if master and not now.once:
         own = BARE_PYTHON_BYTES + subject.facts.anonymous_bytes
-        yield Row(f"{subject.facts.name} master", own, own, 1, "default")
-    if moment.once and moment.workers:
-        each = _unshared_bytes(subject, moment.once)
-        yield Row("copied on write", each, 0, moment.workers, _unshared_source(subject))
-    counted = any(region.kind == "kernel" for region in subject.footprint.regions)
-    further = moment.workers + int(master) - int(counted)
+        found.append(Row(f"{subject.facts.name} master", own, own, 1, "default"))
+    if now.once and now.workers:
+        each = _unshared_bytes(subject, now.once)
+        found.append(Row("copied on write", each, 0, now.workers, _unshared_source(subject)))
+    further = now.workers + int(master) - int(subject.kernel_measured)
     if further > 0:
-        yield Row("kernel, further processes", KERNEL_PER_PROCESS_BYTES, KERNEL_PER_PROCESS_BYTES, further, "default")
-    if subject.facts.role == "proxy" and moment.serving:
-        yield Row("connections", CONNECTION_BYTES, 0, choice.concurrency, "default", held=False)
+        each = KERNEL_PER_PROCESS_BYTES
+        found.append(Row("kernel, further processes", each, each, further, "default"))
+    if subject.facts.role == "proxy" and now.serving:
+        found.append(Row("connections", CONNECTION_BYTES, 0, choice.concurrency, "default", held=False))
     if subject.facts.health_argv or subject.health_path:
-        yield Row("health check", HEALTH_CHECK_BYTES, 0, 1, "default", held=False)
-    yield Row("files in /tmp", tmp_used_bytes(subject, choice), 0, 1, "default", held=False)
+        found.append(HEALTH_CHECK)
+    uploads = uploads_at_once(subject, choice)
+    found.append(TMP_FILES._replace(each=tmp_used_bytes(subject, choice)) if uploads else TMP_FILES)
+    return found
 
 
 def _unshared_source(subject: Subject) -> Literal["default", "measured"]:

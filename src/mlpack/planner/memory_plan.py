@@ -23,9 +23,9 @@ from mlpack.units import ceil_mib, show_mib
 def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int]) -> MemoryPlan:
     """The sum as part of the plan, under the limit that was decided."""
     load_rows, serve_rows = rows(subject, choice, "load"), rows(subject, choice, sum_.serving)
-    steady = total(row for row in serve_rows if row.held)
+    steady = total([row for row in serve_rows if row.held])
     reservation = min(ceil_mib(steady), limit.value)
-    shm_used = total(row for row in serve_rows if row.shm)
+    shm_used = total([row for row in serve_rows if row.shm])
     shm = ceil_mib(1.25 * shm_used)
     bodies = uploads_at_once(subject, choice)
     size = max(TMP_BYTES, ceil_mib(1.25 * tmp_used_bytes(subject, choice)))

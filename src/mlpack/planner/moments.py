@@ -5,6 +5,7 @@ Rule and measurements: docs/memory.md.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from mlpack.footprint import Region, Stage
@@ -49,22 +50,26 @@ class Moment(NamedTuple):
     serving: int
     concurrency: int
 
-    @staticmethod
-    def of(choice: Choice, fork: ForkPoint, when: When) -> Moment:
-        """The moment ``when`` of ``choice``, whose workers part at ``fork``."""
-        once, workers = FORKED_ONCE[fork], choice.workers
-        if "load" in once:  # the master alone loads, and no worker ever loads again
-            return Moment(once, *((0, 1, 0) if when == "load" else (workers, 0, workers)), choice.concurrency)
-        one = (1, workers - 1)
-        loading, serving = {"load": one if choice.in_turn else (workers, 0), "serve": (0, workers), "reload": one}[when]
-        return Moment(once, workers, loading, serving, choice.concurrency)
-
     def counts(self) -> Counts:
         """How often a region of each multiplicity exists in one container."""
         once, _, loading, serving, concurrency = self
         importing = 1 if "import" in once else self.workers
         loaded = 1 if "load" in once else self.workers
         return Counts(1, int(serving > 0), importing, loaded, serving, loading, serving, serving * concurrency)
+
+
+@lru_cache(maxsize=4096)
+def moment(choice: Choice, fork: ForkPoint, when: When) -> tuple[Moment, Counts]:
+    """The moment ``when`` of ``choice``, whose workers part at ``fork``, and its counts; few differ."""
+    once, workers = FORKED_ONCE[fork], choice.workers
+    if "load" in once:  # the master alone loads, and no worker ever loads again
+        found = Moment(once, *((0, 1, 0) if when == "load" else (workers, 0, workers)), choice.concurrency)
+    else:
+        one = (1, workers - 1)
+        together = one if choice.in_turn else (workers, 0)
+        loading, serving = {"load": together, "serve": (0, workers), "reload": one}[when]
+        found = Moment(once, workers, loading, serving, choice.concurrency)
+    return found, found.counts()
 
 
 def multiplicity(region: Region) -> str | None:

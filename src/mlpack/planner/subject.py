@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 from mlpack.footprint import Footprint, Region
@@ -54,7 +55,7 @@ class Subject:
     expected_concurrency: int | None = None
     """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
 
-    @property
+    @cached_property
     def computes(self) -> bool:
         """It runs models, so that cores and memory are what bounds it."""
         return bool(self.service.models)
@@ -79,7 +80,12 @@ class Subject:
         """The path that tells health: the spec's, else the program's own."""
         return self.service.health or self.facts.health_path
 
-    @property
+    @cached_property
+    def kernel_measured(self) -> bool:
+        """The footprint has what the kernel keeps for the first process."""
+        return any(region.kind == "kernel" for region in self.footprint.regions)
+
+    @cached_property
     def openmp(self) -> bool:
         """Some runtime gives every request thread a team of its own (so concurrency multiplies threads)."""
         return any(runtime.pool == "openmp" for runtime in self.runtimes)
@@ -114,20 +120,24 @@ class Choice(NamedTuple):
 
 def packaged_footprint(name: str, facts: ServerFacts) -> Footprint:
     """The footprint of a program that nobody estimated: its server's packaged numbers, and nothing of an app."""
+    regions = _packaged_regions(facts.name, facts.anonymous_bytes, facts.mapped_bytes, facts.source)
+    return Footprint(
+        service=name, source="estimated", regions=regions, concurrency=1_000_000, load_s=facts.start_s, request_s=0.1
+    )
 
-    def region(label: str, kind: Literal["anonymous", "mapped"], count: int) -> Region:
+
+@lru_cache(maxsize=64)
+def _packaged_regions(program: ServerName, anonymous: int, mapped: int, source: str) -> tuple[Region, ...]:
+    def region(kind: Literal["anonymous", "mapped"], count: int) -> Region:
         return Region(
-            name=label,
+            name=program,
             stage="import",
             kind=kind,
             per="process",
             bytes=count,
             lower_bytes=count,
             source="default",
-            because=facts.source,
+            because=source,
         )
 
-    regions = (region(facts.name, "anonymous", facts.anonymous_bytes), region(facts.name, "mapped", facts.mapped_bytes))
-    return Footprint(
-        service=name, source="estimated", regions=regions, concurrency=1_000_000, load_s=facts.start_s, request_s=0.1
-    )
+    return region("anonymous", anonymous), region("mapped", mapped)

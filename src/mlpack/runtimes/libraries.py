@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from mlpack.plan import Decided
 from mlpack.runtimes.threads import decided_threads
 
-LIBRARY_VARIABLES = {  # distribution -> variable and what it sets; each proven in tests/e2e/test_threads.py
+LIBRARY_VARIABLES = {  # distribution -> variable and what it sets; proven in tests/runtimes/test_library_threads.py
     "opencv-python": ("OPENCV_FOR_THREADS_NUM", "OpenCV's pool"),
     "opencv-python-headless": ("OPENCV_FOR_THREADS_NUM", "OpenCV's pool"),
     "opencv-contrib-python": ("OPENCV_FOR_THREADS_NUM", "OpenCV's pool"),
@@ -47,6 +47,8 @@ def distributions(requirements: Sequence[str]) -> frozenset[str]:
 
 def library_environment(requirements: Sequence[str], threads: int) -> dict[str, Decided[str]]:
     """Variables that give ``threads`` threads to each library of ``requirements`` that has a setting of its own."""
+    if not requirements:
+        return {}
     named = distributions(requirements)
     return {
         variable: decided_threads(threads, why)

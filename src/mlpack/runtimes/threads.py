@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mlpack.plan import Decided, DecidedStr
 
 OPENMP_VARIABLES = {  # each proven to take effect in tests/e2e/test_threads.py
@@ -11,6 +13,7 @@ OPENMP_VARIABLES = {  # each proven to take effect in tests/e2e/test_threads.py
 }
 
 
+@lru_cache(maxsize=1024)
 def decided_threads(threads: int, why: str) -> Decided[str]:
     """The value ``threads`` for one variable, as the planner decided it."""
     count = "1 thread" if threads == 1 else f"{threads} threads"
