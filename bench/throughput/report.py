@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,35 +11,60 @@ GOAL = 0.95
 """Of the best point's requests per second."""
 
 
+def rate(moments: Sequence[float], until: float, seconds: float) -> float:
+    """Answers per second in the ``seconds`` before ``until``: between the first and the last, so that no edge cuts a
+    request in two and the end, when no new request follows, does not count. Where they lie close together, something
+    stalled: then all of the time counts."""
+    inside = [moment for moment in moments if moment <= until]
+    between = max(inside) - min(inside) if inside else 0.0
+    return (len(inside) - 1) / between if between > seconds / 2 else len(inside) / seconds
+
+
 def rows(measured: Mapping[str, Any], points: Mapping[str, str], choice: str) -> list[dict[str, Any]]:
     """One row a finalist, ``choice`` first.
 
     Each round's rates are divided by the choice's rate in the same round, so that a machine that slows down between
     rounds moves none; the median over the rounds is a finalist's ratio. ``of_best`` divides by the highest ratio.
+    ``plus_minus`` is the standard error of that median. A rate of None: a round that was sat out.
     """
     base = measured[choice]["rates"]
-    ratios = {name: _ratio(one["rates"], base) for name, one in measured.items()}
-    best = max(ratios.values())
+    ratios = {name: _ratios(one["rates"], base) for name, one in measured.items()}
+    medians = {name: statistics.median(each) if each else 0.0 for name, each in ratios.items()}
+    best = max(medians.values())
+    first = next((name for name, median in medians.items() if median == best), choice)
     return [
         {
             "name": name,
             "point": points.get(name, "as rendered"),
-            "rps": round(statistics.median(one["rates"]), 2) if one["rates"] else 0.0,
-            "of_best": round(ratios[name] / best, 3) if best else 0.0,
-            "choice_is_times": round(1 / ratios[name], 2) if ratios[name] else None,
-            "p95_ms": None if one["p95_s"] is None else round(1000 * one["p95_s"]),
+            "rps": round(statistics.median(_taken(one["rates"])), 2) if _taken(one["rates"]) else 0.0,
+            "of_best": round(medians[name] / best, 3) if best else 0.0,
+            "plus_minus": round(_error(_ratios(one["rates"], measured[first]["rates"])), 3),
+            "choice_is_times": round(1 / medians[name], 2) if medians[name] else None,
+            "p95_ms": None if one.get("p95_s") is None else round(1000 * one["p95_s"]),
             "memory_mib": round(one["pss_bytes"] / 2**20) if "pss_bytes" in one else None,
             "errors": one["errors"],
             "failed": one.get("failed"),
-            "rates": [round(rate, 2) for rate in one["rates"]],
+            "rates": [rate and round(rate, 2) for rate in one["rates"]],
         }
         for name, one in measured.items()
     ]
 
 
-def _ratio(rates: list[float], base: list[float]) -> float:
-    pairs = [rate / other for rate, other in zip(rates, base, strict=False) if other]
-    return statistics.median(pairs) if pairs else 0.0
+def _taken(rates: Sequence[float | None]) -> list[float]:
+    return [rate for rate in rates if rate is not None]
+
+
+def _ratios(rates: Sequence[float | None], base: Sequence[float | None]) -> list[float]:
+    return [rate / other for rate, other in zip(rates, base, strict=False) if rate is not None and other]
+
+
+def _error(ratios: Sequence[float]) -> float:
+    """Of the median of ``ratios``: 1.253 standard deviations over the root of their number, the deviation by MAD."""
+    if not ratios:
+        return 0.0
+    middle = statistics.median(ratios)
+    deviation = 1.4826 * statistics.median(abs(ratio - middle) for ratio in ratios)
+    return 1.253 * deviation / math.sqrt(len(ratios))
 
 
 def show(result: Mapping[str, Any]) -> None:
@@ -48,9 +74,10 @@ def show(result: Mapping[str, Any]) -> None:
     print(f"\n{result['case']}: {', '.join(result['runtimes'])} under {result['server']}, {limit}; {policy}")
     planned = f"{result['choice']} in {result['choice_limit_bytes'] / 2**20:.0f} MiB"
     print(f"  mlpack: {planned}; preload: {result['preload']}")
-    print(f"  {'':35} {'workers x threads':22} {'req/s':>8} {'of best':>8} {'p95 ms':>7} {'MiB':>6}")
+    print(f"  {'':35} {'workers x threads':22} {'req/s':>8} {'of best':>8} {'+-':>6} {'p95 ms':>7} {'MiB':>6}")
     for row in result["rows"]:
-        words = f"{row['rps']:8.1f} {row['of_best']:8.3f} {row['p95_ms'] or 0:7} {row['memory_mib'] or 0:6}"
+        words = f"{row['rps']:8.1f} {row['of_best']:8.3f} {row['plus_minus']:6.3f} {row['p95_ms'] or 0:7}"
+        words += f" {row['memory_mib'] or 0:6}"
         trouble = row["failed"] or (f"{row['errors']} errors" if row["errors"] else "")
         print(f"  {row['name']:35} {row['point']:22} {words}  {trouble}")
     print(flush=True)
@@ -74,29 +101,35 @@ def _compared(results: Sequence[Mapping[str, Any]]) -> str:
     for result in results:
         found = {row["name"]: row for row in result["rows"]}
         best = max(result["rows"], key=lambda row: row["of_best"])
-        shares = [f"{found[name]['of_best']:.2f}" if not found[name]["failed"] else "hung or died" for name in names]
+        shares = [_share(found[name]) for name in names]
         shown = best["point"] if best["point"] != "as rendered" else "the plan itself"
         lines.append([result["case"], result["choice"], f"{result['rows'][0]['rps']:.1f}", shown, *shares])
     return "Share of the best point's requests per second:\n\n" + _table(lines)
 
 
+def _share(row: Mapping[str, Any]) -> str:
+    return "hung or died" if row["failed"] else f"{row['of_best']:.2f} +- {row['plus_minus']:.2f}"
+
+
 def _policy(results: Sequence[Mapping[str, Any]]) -> str:
     """What OMP_WAIT_POLICY=PASSIVE did, by workers and threads: the rate with it over the rate without."""
-    points = sorted({p["point"] for r in results for p in r["grid"] if "passive" not in p["point"]})
-    plain = [point for point in points if "preload" not in point]
-    read = [result for result in results if result["openmp_policy_read"]]
-    lines = [["service", *plain], ["---"] * (len(plain) + 1)]
+    read = [result for result in results if result["policy"]]
+    points = list(read[0]["policy"]) if read else []
+    lines = [["service", *points], ["---"] * (len(points) + 1)]
     for result in read:
-        rates = {p["point"]: p["rps"] for p in result["grid"]}
-        cells = [_over(rates.get(f"{point} passive"), rates.get(point)) for point in plain]
+        cells = [f"{one['times']:.2f} +- {one['plus_minus']:.2f}" for one in result["policy"].values()]
         lines.append([result["case"], *cells])
-    return "Requests per second with `OMP_WAIT_POLICY=PASSIVE` over those without (each point once):\n\n" + _table(
-        lines
-    )
+    return "Requests per second with `OMP_WAIT_POLICY=PASSIVE` over those without:\n\n" + _table(lines)
 
 
-def _over(one: float | None, other: float | None) -> str:
-    return f"{one / other:.2f}" if one and other else ""
+def policy(measured: Mapping[str, Any], pairs: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """Point -> the median over the rounds of its passive twin's rate over its own; ``pairs``: point -> twin."""
+    found = {}
+    for plain, passive in pairs.items():
+        ratios = _ratios(measured[passive]["rates"], measured[plain]["rates"])
+        if ratios:
+            found[plain] = {"times": round(statistics.median(ratios), 3), "plus_minus": round(_error(ratios), 3)}
+    return found
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

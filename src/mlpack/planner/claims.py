@@ -106,7 +106,7 @@ def claim(subject: Subject, spec: Spec) -> Claim:
         raise refuse_limit(subject, smallest, needs[smallest], insisted)
     known = Claim(subject, needs, turns, smallest, smallest, whole=False)
     wished = known.best(None, spec)
-    return known if wished is None else replace(known, wished=wished, whole=True)
+    return known if wished is None else Claim(subject, needs, turns, smallest, wished, whole=True)
 
 
 def settle(claims: Mapping[str, Claim], house: Household, spec: Spec) -> dict[str, Settled]:

@@ -1,0 +1,113 @@
+"""What is timed: one point alone, or several alive at once and loaded in turn."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.throughput import client, server
+from bench.throughput.points import Point
+from bench.throughput.project import Ready
+from bench.throughput.report import rate, rows
+
+CHOICE = "mlpack"
+SCREEN_WINDOW_S = 2.0
+WINDOW_S = 1.5
+"""In the final: short, so that a machine whose speed changes from second to second is alike for all of a round."""
+WARM_S = 1.0
+ANSWERS_PER_WORKER = 6
+"""Before a point counts: a worker's first requests compile, allocate and fill caches."""
+WARM_AT_MOST_S = 8.0
+ROUNDS, MORE_ROUNDS = 3, 8
+"""Of all finalists, and then of those that come within NEAR of the best one so far."""
+NEAR = 0.9
+SETTLE_S = 0.3
+FULL_BYTES = 2 * 2**30
+"""Memory that stays free while finalists are alive; those that no longer fit are left out, aloud."""
+
+
+def begin(made: Ready, point: Point | None, log: str) -> server.Running:
+    """Start a point (None: mlpack's, exactly as rendered and under its own limit) and warm it. Raises NotReady."""
+    wanted = made.limit(planned=point is None)
+    running = server.start(made.argv(point), made.environ(point), made.folder, wanted, made.folder / log)
+    workers = made.choice.workers if point is None else point.workers
+    try:
+        running.ready(made.plan.spec.services["web"].health or "/", workers)
+        answers = ANSWERS_PER_WORKER * workers
+        warm = client.load(running.port, made.request, WARM_S, at_least=answers, at_most_s=WARM_AT_MOST_S)
+        if not warm.moments:
+            raise server.NotReady(warm.errors[0] if warm.errors else "no answer")
+    except BaseException:
+        running.stop()
+        raise
+    return running
+
+
+def screen(made: Ready, point: Point) -> dict[str, Any]:
+    """One point alone, once."""
+    try:
+        running = begin(made, point, "screen.log")
+    except server.NotReady as error:
+        return {"rps": 0.0, "errors": 1, "failed": str(error)[-200:]}
+    try:
+        tally = client.load(running.port, made.request, SCREEN_WINDOW_S)
+        return {
+            "rps": rate(tally.moments, tally.until, SCREEN_WINDOW_S),
+            "errors": len(tally.errors),
+            "pss_bytes": running.pss_bytes(),
+        }
+    finally:
+        running.stop()
+
+
+def final(made: Ready, points: dict[str, Point | None], rounds: tuple[int, int]) -> dict[str, Any]:
+    """All ``points`` alive, loaded one after another in rounds of changing order: each one's rates and latency.
+
+    ``rounds``: of all, and more of the near ones. A rate is None in a round that its point sat out.
+    """
+    alive: dict[str, server.Running] = {}
+    found: dict[str, Any] = {name: {"rates": [], "seconds": [], "errors": 0} for name in points}
+    try:
+        for i, (name, point) in enumerate(points.items()):
+            if available_bytes() < FULL_BYTES:
+                found[name]["failed"] = "no memory left to keep it alive beside the others"
+                continue
+            try:
+                alive[name] = begin(made, point, f"final-{i}.log")
+            except server.NotReady as error:
+                found[name]["failed"] = str(error)[-200:]
+        taking = list(alive)
+        for number in range(sum(rounds)):
+            if number == rounds[0]:
+                taking = near(found, alive)
+            for name in random.Random(number).sample(taking, len(taking)):
+                time.sleep(SETTLE_S)
+                tally = client.load(alive[name].port, made.request, WINDOW_S)
+                found[name]["rates"].append(rate(tally.moments, tally.until, WINDOW_S))
+                found[name]["seconds"] += tally.seconds
+                found[name]["errors"] += len(tally.errors)
+            for name in found.keys() - set(taking):
+                found[name]["rates"].append(None)
+        for name, running in alive.items():
+            found[name]["pss_bytes"] = running.pss_bytes()
+    finally:
+        for running in alive.values():
+            running.stop()
+    for one in found.values():
+        latencies = sorted(one.pop("seconds"))
+        one["p95_s"] = latencies[int(0.95 * (len(latencies) - 1))] if latencies else None
+    return found
+
+
+def near(found: dict[str, Any], alive: dict[str, server.Running]) -> list[str]:
+    """The choice, and whoever may still be the best."""
+    shares = {row["name"]: row["of_best"] for row in rows(found, {}, CHOICE)}
+    return [name for name in alive if name == CHOICE or shares[name] >= NEAR * max(shares.values())]
+
+
+def available_bytes() -> int:
+    """MemAvailable."""
+    line = next(one for one in Path("/proc/meminfo").read_text().splitlines() if one.startswith("MemAvailable"))
+    return 1024 * int(line.split()[1])
