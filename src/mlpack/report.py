@@ -82,6 +82,12 @@ class ServiceMeasurement(Noun):
     samples: tuple[MemorySample, ...] = ()
     load_span_s: tuple[float, float] | None = None
     """When the load began and ended, on the samples' clock; None where there was none."""
+    rest_anonymous_bytes: int | None = None
+    """Held at rest after the load, all processes together; None where that was not read."""
+    worker_anonymous_bytes: int | None = None
+    """Of it, one worker's share (PSS), on average."""
+    request_s: float | None = None
+    """Its largest request alone."""
 
 
 class LatencyBin(Noun):

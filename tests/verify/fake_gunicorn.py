@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 MODE = os.environ.get("MODE", "ok")
+kept: list[bytes] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -25,7 +28,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """2 x."""
-        x = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["x"]
+        try:
+            x = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["x"]
+        except (ValueError, KeyError, TypeError):
+            if MODE == "fragile":
+                os._exit(1)  # a parser that crashes takes the worker with it
+            self.reply(400, {"error": "not what is asked for"})
+            return
+        if MODE == "leak":
+            kept.append(bytes(range(256)) * 256)
         until = time.perf_counter() + 0.005
         while time.perf_counter() < until:
             pass
@@ -42,11 +53,24 @@ class Handler(BaseHTTPRequestHandler):
 
 def work(listener: socket.socket) -> None:
     """One worker, until SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if MODE == "deaf" else signal.SIG_DFL)
     server = HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
     server.serve_forever()
+
+
+def stand_in(listener: socket.socket) -> None:
+    """Answer 200 to whoever has waited for some time: the workers are busy, or hang."""
+    while True:
+        select.select([listener], [], [])
+        time.sleep(0.3)
+        if not select.select([listener], [], [], 0)[0]:
+            continue
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
 
 
 def main(argv: list[str]) -> int:
@@ -55,21 +79,34 @@ def main(argv: list[str]) -> int:
         raise ValueError("the weights are corrupt")
     host, port = argv[argv.index("--bind") + 1].split(":")
     listener = socket.create_server((host, int(port)))
-    pids = []
-    for _ in range(2):
+    pids: list[int] = []
+
+    def fork() -> None:
         pid = os.fork()
         if pid == 0:
             work(listener)
         pids.append(pid)
 
     def end(*_: object) -> None:
+        if MODE == "deaf":
+            return
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
-        sys.exit(0)
+        os._exit(0)
 
+    for _ in range(2):
+        fork()
     signal.signal(signal.SIGTERM, end)
+    if MODE == "green":  # health is answered by a process that does no inference
+        threading.Thread(target=stand_in, args=(listener,), daemon=True).start()
     while True:
-        signal.pause()
+        try:
+            pids.remove(os.wait()[0])
+        except ChildProcessError:
+            signal.pause()
+            continue
+        if MODE != "gone":
+            fork()
 
 
 if __name__ == "__main__":

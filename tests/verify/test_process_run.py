@@ -65,7 +65,37 @@ def test_a_crash_is_named(fake_project: Path) -> None:
     result = check(report, "ready")
     assert result.status == "failed"
     assert "ValueError: the weights are corrupt" in result.summary
-    assert [r.status for r in report.checks].count("skipped") == 5
+    after = [r for r in report.checks if r.name not in ("builds", "starts", "ready", "oom_kills", "teardown")]
+    assert {r.status for r in after} == {"skipped"}
+    assert left_here(os.getpid()) == []
+
+
+ACCIDENTS: dict[str, tuple[str, str, str]] = {
+    "gone": ("recovers", "gone", "1 of 2 workers live"),
+    "fragile": ("refuses", "worker-lost", "broken input ended"),
+    "green": ("health_hung", "health-green-when-hung", "while all of its 2 workers are frozen"),
+    "leak": ("growth", "leak", "of every request"),
+    "deaf": ("stops", "no-graceful-stop", "did not stop within its grace period of 6 s"),
+}
+"""MODE of the stand-in -> the check that must fail, the kind, and what it says."""
+
+
+@pytest.mark.parametrize("mode", ACCIDENTS)
+def test_a_fault_that_only_an_accident_shows(mode: str, fake_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing, kind, says = ACCIDENTS[mode]
+    monkeypatch.setattr("mlpack.verify.checks.recovers.MISSING_S", 2.0)
+    report = verify(fake_project, lock_of(mode), launcher="process", python=PYTHON, host=hand.host())
+    failed = [result.name for result in report.checks if result.status == "failed"]
+    assert failed == [failing], [(r.name, r.summary) for r in report.checks if r.status == "failed"]
+    result = check(report, failing)
+    assert says in result.summary
+    assert result.cause == kind
+    assert result.hint
+    if mode == "leak":
+        (patch,) = result.patches
+        assert patch.path == "services.web.recycle"
+        assert isinstance(patch.after, int)
+        assert patch.after > 0
     assert left_here(os.getpid()) == []
 
 

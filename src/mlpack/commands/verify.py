@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlpack.commands import calibrate as calibration
+from mlpack.commands import fix as fixing
 from mlpack.console import progress, say
 from mlpack.errors import ExitCode, LockError
 from mlpack.flow import output_folder
 from mlpack.project import find_root
 from mlpack.reports.terminal import lines
 from mlpack.verify import verify
+from mlpack.verify.fix import patches_of
 from mlpack.write import read_lock, replace_file
 
 REPORT_NAME = "verify.json"
@@ -23,11 +26,13 @@ def verify_command(
     report_file: Path | None,
     *,
     as_json: bool,
+    fix: bool = False,
+    calibrate: bool = False,
 ) -> int:
     """Verify deploy/<profiles>: 0 when no check failed, 1 when one did, 4 where the planned cards are not here.
 
     The report is also kept as JSON: in ``report_file``, else as verify.json beside the rendered files, which it is not
-    one of."""
+    one of. ``fix``: change mlpack.yaml as the failed checks propose. ``calibrate``: keep what was measured."""
     root = find_root(project)
     folder = output_folder(root, profiles)
     lock = read_lock(folder)
@@ -46,6 +51,15 @@ def verify_command(
     target = report_file or folder / REPORT_NAME
     replace_file(target, report.to_json())  # after it was shown: a folder that refuses it loses nothing
     progress(f"report: {target}")
+    if calibrate:
+        calibration.calibrate(root, lock, report, profiles)
+    patches = patches_of(report)
+    if fix:
+        fixing.apply(root, patches, profiles)
+    elif patches:
+        for patch in patches:
+            progress(f"{patch.path}: {patch.before or 'not set'} -> {patch.after}: {patch.reason}")
+        progress("`mlpack verify --fix` changes mlpack.yaml so")
     if report.open:
         return ExitCode.NOT_PROVEN
     return ExitCode.OK if report.passed else ExitCode.FAILED

@@ -19,8 +19,8 @@ from mlpack.plan import Plan
 from mlpack.report import VerifyReport
 from mlpack.servers.paths import deploy_folder
 from mlpack.units import show_bytes
-from mlpack.verify.cards import missing_cards, planned_cards
-from mlpack.verify.checks import CHECKS, WITH_CARDS
+from mlpack.verify.cards import missing_cards
+from mlpack.verify.checks import checks_for
 from mlpack.verify.conduct import conduct
 from mlpack.verify.run import Run
 
@@ -74,7 +74,7 @@ def verify(
     launched = chosen.launch(deployment, progress)
     run = Run(root=deployment.root, lock=lock, launched=launched, environ=variables, say=progress)
     run.no_card = no_card
-    checks = WITH_CARDS if planned_cards(lock.plan) else CHECKS
+    checks = checks_for(lock.plan, launched.name)
     report = conduct(run, host_differs=differs, skip=skip, checks=checks)
     said = {"mlpack_version": __version__, "began_at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "machine": _machine(here)}
     return report.model_copy(update=said)

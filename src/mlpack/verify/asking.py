@@ -10,7 +10,7 @@ from pathlib import Path
 from mlpack.client.files import Files
 from mlpack.client.http import open_client
 from mlpack.client.load import Outcome, load
-from mlpack.client.steps import Connection, run_request
+from mlpack.client.steps import UNTIL_S, Connection, run_request
 from mlpack.client.trust import Trust
 from mlpack.client.wait import not_healthy
 from mlpack.report import LoadResult
@@ -58,6 +58,31 @@ class Asker:
         return Asker(
             self.requests,
             bases,
+            self._files.root,
+            self._environ,
+            timeout_s=self._timeout_s,
+            secrets=self._secrets,
+            trusted=self.trusted,
+        )
+
+    def patient(self, extra_s: float) -> Asker:
+        """The same, where every ``until`` may take ``extra_s`` longer: something was killed on purpose."""
+        requests = {
+            name: request.model_copy(
+                update={
+                    "steps": tuple(
+                        step
+                        if step.until is None
+                        else step.model_copy(update={"within_s": (step.within_s or UNTIL_S) + extra_s})
+                        for step in request.steps
+                    )
+                }
+            )
+            for name, request in self.requests.items()
+        }
+        return Asker(
+            requests,
+            self.bases,
             self._files.root,
             self._environ,
             timeout_s=self._timeout_s,

@@ -13,26 +13,139 @@ CONSEQUENCES = ("gunicorn.errors.HaltServer", "SystemExit")
 """Exceptions that follow from an app's."""
 LOG_LINES = 8
 """Lines of a log that a report quotes."""
-HINTS: tuple[tuple[str, str], ...] = (
-    ("exec format error", "the image is for another processor: check build.platform"),
-    ("ModuleNotFoundError", "a package is missing: add it to the requirements file"),
-    ("ImportError", "a package or system library is missing: see the line above; libraries go into build.apt"),
-    ("Address already in use", "another program took the port: run it again"),
-    ("Read-only file system", "the app writes outside /tmp: give it a volume, or settings.read_only: false"),
-    ("PermissionError", "the container's user may not write there: name the folder as a volume"),
-    ("No such file or directory", "a file the app opens is not where it looks: models and volumes are under root"),
-    ("can't start new thread", "the process limit is too low: pids in the plan"),
-    ("Worker failed to boot", "the app raises while it is imported: the first error in the log is the cause"),
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What a log says when something is wrong. ``words`` name it; ``sure``: also while the service still runs, where
+    a weaker line may be an old warning that harms nobody."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    hint: str
+    words: str = ""
+    sure: bool = False
+
+
+def _sign(kind: str, pattern: str, hint: str, words: str = "", *, sure: bool = False) -> Sign:
+    return Sign(kind, re.compile(pattern), hint, words, sure)
+
+
+SIGNS: tuple[Sign, ...] = (
+    _sign(
+        "architecture",
+        "(?i)exec format error",
+        "the image is for another processor: check build.platform",
+        "the image is for another processor than this machine's",
+    ),
+    _sign(
+        "missing-library",
+        r"(\S+\.so[.\d]*): cannot open shared object file",
+        "name the library's package in build.apt",
+        "the system library {0} is missing",
+    ),
+    _sign(
+        "missing-library",
+        r"libGL error|version `(GLIBC\S*)' not found",
+        "the image's system libraries are too old or missing: build.apt, or a newer base",
+        "a system library is missing or too old",
+    ),
+    _sign(
+        "missing-module",
+        r"ModuleNotFoundError: No module named '([^']+)'",
+        "a package is missing: add it to the requirements file",
+        "the package {0} is missing",
+    ),
+    _sign(
+        "missing-module",
+        "ImportError",
+        "a package or system library is missing: see the line above; libraries go into build.apt",
+    ),
+    _sign(
+        "shm-full",
+        r"(?i)(?:No space left on device.*/dev/shm|/dev/shm.*No space left|unable to write to file "
+        r"</torch_|insufficient shared memory|Bus error)",
+        "its shared memory is full: fewer worker processes that hand tensors over, or hand them over through files",
+        "/dev/shm is full",
+        sure=True,
+    ),
+    _sign(
+        "disk-full",
+        r"(?i)(?:No space left on device|ENOSPC|disk quota exceeded)(?:.*?'([^']+)')?",
+        "what is written there is larger than its place: /tmp is memory and small, a volume is the disk",
+        "no space is left where it writes ({0})",
+        sure=True,
+    ),
+    _sign(
+        "port-taken",
+        r"(?i)address already in use",
+        "two programs of one container want the same port: is the server started twice, or does the app listen itself?",
+        "the port is taken already",
+    ),
+    _sign(
+        "read-only",
+        r"(?i)Read-only file system(?:: '([^']+)')?",
+        "the app writes outside /tmp: give it a volume, or settings.read_only: false",
+        "it writes to {0}, and the file system is read-only",
+        sure=True,
+    ),
+    _sign(
+        "no-permission",
+        r"PermissionError.*?(?:: '([^']+)')?$",
+        "the container's user may not write there: name the folder as a volume",
+        "its user may not use {0}",
+    ),
+    _sign(
+        "missing-file",
+        r"No such file or directory(?:: '([^']+)')?",
+        "a file the app opens is not where it looks: models and volumes are under root",
+        "the file {0} is not there",
+    ),
+    _sign(
+        "pids-limit",
+        r"can't start new thread|Resource temporarily unavailable|pthread_create",
+        "the process limit is too low for its threads: pids in the plan; are thread pools bounded?",
+        "it may start no further thread",
+        sure=True,
+    ),
+    _sign(
+        "task-lost",
+        r"WorkerLostError",
+        "the queue's child died: the task is lost unless it is acknowledged late "
+        "(task_acks_late, task_reject_on_worker_lost)",
+        "a child of the queue's worker died in its task",
+        sure=True,
+    ),
+    _sign(
+        "import-error",
+        "Worker failed to boot",
+        "the app raises while it is imported: the first error in the log is the cause",
+    ),
 )
+KINDS = (
+    "oom",
+    "timeout-kill",
+    "hung",
+    "fork-deadlock",
+    "app-error",
+    "no-command",
+    "not-executable",
+    "killed",
+    *dict.fromkeys(sign.kind for sign in SIGNS),
+)
+"""Stable names of causes, for filters and for ``verify --fix``. Checks name further ones of their own."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """The cause in words (empty: nothing recognised), its evidence, and the hint that mends it."""
+    """The cause in words (empty: nothing recognised), its evidence, and the hint that mends it. ``kind`` is one of
+    KINDS; ``detail``: what the sign named (a package, a path)."""
 
     words: str
     evidence: tuple[str, ...]
     hint: str | None = None
+    kind: str | None = None
+    detail: str | None = None
 
 
 def likely_cause(name: str, state: State, oom_kills: int, logs: Sequence[str]) -> Cause:
@@ -45,6 +158,7 @@ def likely_cause(name: str, state: State, oom_kills: int, logs: Sequence[str]) -
             f"the kernel killed {count} process{'es' if count > 1 else ''} of {name} for memory",
             (f"{name}: oom_kill {count}", *tail),
             "measure (`mlpack estimate --measure`) and render again, or lower workers or concurrency",
+            "oom",
         )
     timeouts = [line for line in logs if _TIMEOUT.search(line)]
     if timeouts:
@@ -52,13 +166,35 @@ def likely_cause(name: str, state: State, oom_kills: int, logs: Sequence[str]) -
             f"{name}'s server killed {len(timeouts)} worker{'s' if len(timeouts) > 1 else ''} that took too long",
             (f"{name} said: {timeouts[-1].strip()}", *tail),
             "raise the service's timeout, or ask less of one request; under sync workers it bounds each request",
+            "timeout-kill",
         )
-    hint = next((hint for mark, hint in HINTS for line in logs if mark in line), None)
-    if not state.running:
-        error = last_error(logs)
-        words = f"{name} ended with exit code {state.exit_code}" + (f": {error}" if error else "")
-        return Cause(words, tail, hint or _exit_hint(state.exit_code))
-    return Cause("", tail, hint)
+    sign, detail, line = _recognised(logs)
+    if state.running:
+        if sign is None:
+            return Cause("", tail)
+        named = f"{name}: {_filled(sign, detail)}" if sign.sure else ""
+        quote = () if line in tail else (line,)
+        return Cause(named, (*(f"{name} said: {one}" for one in quote), *tail), sign.hint, sign.kind, detail)
+    error = last_error(logs)
+    words = f"{name} ended with exit code {state.exit_code}" + (f": {error}" if error else "")
+    if sign is not None and sign.words:
+        words += f" ({_filled(sign, detail)})"
+    kind, hint = (sign.kind, sign.hint) if sign is not None else _by_exit(state.exit_code, error)
+    return Cause(words, tail, hint, kind, detail)
+
+
+def _recognised(logs: Sequence[str]) -> tuple[Sign | None, str | None, str]:
+    """The first sign of SIGNS that some line shows, what it names, and the line."""
+    for sign in SIGNS:
+        for line in logs:
+            found = sign.pattern.search(line)
+            if found is not None:
+                return sign, next((group for group in found.groups() if group), None), line.strip()
+    return None, None, ""
+
+
+def _filled(sign: Sign, detail: str | None) -> str:
+    return sign.words.format(detail or "a place that the log does not name")
 
 
 def quoted(logs: Sequence[str]) -> tuple[str, ...]:
@@ -87,11 +223,12 @@ def _error_index(lines: Sequence[str]) -> int | None:
     return None
 
 
-def _exit_hint(code: int | None) -> str | None:
+def _by_exit(code: int | None, error: str | None) -> tuple[str | None, str]:
+    """Kind and hint where no line says more than the exit code."""
     if code == 127:
-        return "the command is not in the image: is the server in the requirements?"
+        return "no-command", "the command is not in the image: is the server in the requirements?"
     if code == 126:
-        return "the command may not be run: check the entry point's permissions and platform"
+        return "not-executable", "the command may not be run: check the entry point's permissions and platform"
     if code == 137:
-        return "it was killed (SIGKILL) from outside, not for memory"
-    return "the log above says why"
+        return "killed", "it was killed (SIGKILL) from outside, not for memory"
+    return ("app-error" if error else None), "the log above says why"

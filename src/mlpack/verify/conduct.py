@@ -7,16 +7,17 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from mlpack.errors import MlpackError, TransientError
-from mlpack.report import CheckResult, VerifyReport
+from mlpack.report import CheckResult, Patch, VerifyReport
 from mlpack.verify.cards import WITHOUT_CARD
-from mlpack.verify.checks import CHECKS, TEARDOWN
+from mlpack.verify.checks import TEARDOWN
 from mlpack.verify.checks.base import Check
+from mlpack.verify.remedies import remedies
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.shield import shielded
 
 
 def conduct(
-    run: Run, *, host_differs: tuple[str, ...], skip: Collection[str] = (), checks: Sequence[Check] = CHECKS
+    run: Run, *, host_differs: tuple[str, ...], skip: Collection[str] = (), checks: Sequence[Check]
 ) -> VerifyReport:
     """Run all checks and the teardown. Raises TransientError, KeyboardInterrupt; nothing is left behind either way."""
     start_s = time.monotonic()
@@ -53,6 +54,7 @@ def _ask(run: Run, check: Check, before: list[CheckResult], skip: Collection[str
             return CheckResult(name=check.NAME, status="skipped", summary=f"{result.name} {why}")
     run.say(f"{check.NAME} ...")
     start_s = time.monotonic()
+    run.causes.clear()
     try:
         answer = check.check(run)
     except TransientError:
@@ -61,6 +63,7 @@ def _ask(run: Run, check: Check, before: list[CheckResult], skip: Collection[str
         where = (f"at {error.where}",) if error.where else ()
         first, *rest = error.what.splitlines()
         answer = Answer("failed", first.rstrip(":"), (*(line.strip() for line in rest), *where), error.hint)
+    kind, patches = _diagnosed(run, answer)
     result = CheckResult(
         name=check.NAME,
         status=answer.status,
@@ -68,9 +71,23 @@ def _ask(run: Run, check: Check, before: list[CheckResult], skip: Collection[str
         evidence=tuple(map(run.hidden, answer.evidence)),
         hint=answer.hint and run.hidden(answer.hint),
         duration_s=round(time.monotonic() - start_s, 3),
+        cause=kind,
+        patches=patches,
     )
     run.say(f"{check.NAME}: {result.status}: {result.summary}")
     return result
+
+
+def _diagnosed(run: Run, answer: Answer) -> tuple[str | None, tuple[Patch, ...]]:
+    """The kind of what went wrong, and what to change in mlpack.yaml: the check's own word before the causes'."""
+    if answer.status != "failed":
+        return None, ()
+    patches = list(answer.patches)
+    for service, cause in run.causes.items():
+        patches += remedies(cause, run.plan, service, run.lock.world.host)
+    once = {patch.path: patch for patch in reversed(patches)}
+    kinds = (cause.kind for cause in run.causes.values())
+    return answer.kind or next(kinds, None), tuple(once[path] for path in dict.fromkeys(p.path for p in patches))
 
 
 def _take_down(run: Run) -> tuple[str, ...]:

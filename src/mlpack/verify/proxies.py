@@ -13,7 +13,6 @@ from mlpack.launchers.base import Instance
 from mlpack.launchers.certificates import domain_of
 from mlpack.servers import SERVERS
 from mlpack.units import show_duration
-from mlpack.verify.cause import likely_cause
 from mlpack.verify.run import Answer, Run
 
 DEADLINE_S = 30.0
@@ -39,7 +38,7 @@ def proxy_ready(run: Run, instance: Instance) -> Answer | tuple[str, ...]:
     try:
         wait(not_ready, DEADLINE_S, what=instance.name, gone=gone)
     except VerifyError as error:
-        cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
+        cause = run.cause(instance)
         return Answer("failed", error.what, cause.evidence, error.hint or cause.hint)
     took = show_duration(time.monotonic() - instance.started_s)
     name = domain_of(run.plan, instance.service)

@@ -9,9 +9,10 @@ from pathlib import Path
 from mlpack.launchers.base import Built, Instance, Launched, Say
 from mlpack.lock import Lock
 from mlpack.plan import Plan, ServicePlan
-from mlpack.report import LoadResult, ServiceMeasurement, Status
+from mlpack.report import LoadResult, Patch, ServiceMeasurement, Status
 from mlpack.verify.asking import Asker
 from mlpack.verify.busy import Mark
+from mlpack.verify.cause import Cause, likely_cause
 from mlpack.verify.watch import Watch
 
 
@@ -23,6 +24,19 @@ class Answer:
     summary: str
     evidence: tuple[str, ...] = ()
     hint: str | None = None
+    patches: tuple[Patch, ...] = ()
+    """Changes of mlpack.yaml that would mend it, beside those of the causes that were looked for meanwhile."""
+    kind: str | None = None
+    """What it is a case of, where the check itself knows; else the cause's."""
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One question to a health route during the load: when, how long it took, and why it was not 200 (None: it was)."""
+
+    instance: str
+    elapsed_s: float
+    reason: str | None = None
 
 
 @dataclass
@@ -44,6 +58,12 @@ class Run:
     """Why the files were not surely cold before the start; None when they were."""
     load: LoadResult | None = None
     load_requests: int = 0
+    alone_s: dict[str, float] = field(default_factory=dict)
+    """Request -> seconds it takes alone, of those in the load."""
+    polls: tuple[Poll, ...] = ()
+    """Health during the load."""
+    causes: dict[str, Cause] = field(default_factory=dict)
+    """Service -> what the check under way found to be wrong with it: the remedies go into its result."""
     measurements: tuple[ServiceMeasurement, ...] = ()
     no_card: str | None = None
     """Why the planned cards are not here; None where they are, or none is planned."""
@@ -76,6 +96,13 @@ class Run:
         """Processes of ``instance`` killed for memory so far."""
         watch = self.watch(instance)
         return int(instance.state().oom_killed) if watch is None else watch.oom_kills()
+
+    def cause(self, instance: Instance) -> Cause:
+        """The most likely cause of what is wrong with ``instance``; the check's result gets its remedies."""
+        found = likely_cause(instance.name, instance.state(), self.oom_kills(instance), instance.logs())
+        if found.kind is not None:
+            self.causes[instance.service] = found
+        return found
 
     def proxies_of(self, service: str) -> tuple[str, ...]:
         """Services that stand before ``service``: what passes requests on to it, directly or through others."""

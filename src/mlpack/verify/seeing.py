@@ -18,6 +18,11 @@ from mlpack.meter.cgroup_find import find_cgroup
 from mlpack.meter.snapshot import ProcessReading
 from mlpack.meter.sources import tree
 
+_USERS = """import pathlib
+for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+    print(*(line.split()[2] for line in status.read_text().splitlines() if line.startswith("Uid:")))
+"""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -80,12 +85,12 @@ class ContainerEyes:
     root = 1
 
     def __init__(self, container: str, environ: Mapping[str, str]) -> None:
-        self._container, self.environment = container, environ
+        self.container, self.environment = container, environ
         self._program = snapshot_program()
 
     def readings(self, names: Iterable[str] = ()) -> list[ProcessReading]:
         """Everything about every process. Raises MlpackError when it cannot be asked."""
-        words = ("exec", self._container, "python3", "-c", self._program, *names)
+        words = ("exec", self.container, "python3", "-c", self._program, *names)
         answer = engine.docker(words, self.environment)
         if answer.code != 0:
             raise MlpackError(f"cannot look inside the container: {engine.last_line(answer.stderr)}")
@@ -98,6 +103,11 @@ class ContainerEyes:
     def environ(self, names: Iterable[str]) -> dict[int, dict[str, str]]:
         """pid -> variables."""
         return {reading.pid: reading.environ for reading in self.readings(names)}
+
+    def users(self) -> set[int]:
+        """Effective user ids of all processes; empty where they cannot be read."""
+        done = engine.docker(("exec", self.container, "python3", "-c", _USERS), self.environment)
+        return {int(word) for word in done.stdout.split()} if done.code == 0 else set()
 
 
 def eyes_for(instance: Instance, environ: Mapping[str, str]) -> HostEyes | ContainerEyes | None:

@@ -9,7 +9,6 @@ from statistics import median
 from mlpack.launchers.base import Instance
 from mlpack.units import show_duration
 from mlpack.verify.asking import Asked, largest
-from mlpack.verify.cause import likely_cause
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import ContainerEyes, HostEyes, eyes_for
 from mlpack.verify.workers import spent_s, who_answered, who_took_part, worker_pids
@@ -37,7 +36,7 @@ def check(run: Run) -> Answer:
             continue
         eyes = eyes_for(instance, run.environ)
         if eyes is None:
-            cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
+            cause = run.cause(instance)
             return Answer("failed", cause.words or f"{instance.name} is gone", cause.evidence, cause.hint)
         outcome = _prove(run, instance, eyes, names[0])
         if isinstance(outcome, Answer):
@@ -123,7 +122,7 @@ def _unproven(run: Run, instance: Instance, workers: _Workers, requests: int, el
     planned = run.service(instance).workers.value
     living = workers.living().keys()
     silent = sorted(living - workers.proven)
-    cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
+    cause = run.cause(instance)
     counts = f"{len(living & workers.proven)} of {planned} workers answered within {show_duration(elapsed_s)}"
     if len(living) < planned:
         words = f"{instance.name}: only {len(living)} of {planned} workers live; {counts}"
@@ -137,7 +136,7 @@ def _unproven(run: Run, instance: Instance, workers: _Workers, requests: int, el
 
 
 def _wrong(run: Run, instance: Instance, workers: _Workers, wrong: Asked) -> Answer:
-    cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
+    cause = run.cause(instance)
     who = f" (worker {workers.last})" if workers.last is not None else ""
     words = f"{instance.name}: an answer went wrong{who}: {wrong.kind}"
     if cause.words:

@@ -7,7 +7,7 @@ from mlpack.launchers.relocate import left_out
 from mlpack.servers.nginx import burst
 from mlpack.units import show_duration
 from mlpack.verify.asking import Asked, Asker, mixed
-from mlpack.verify.cause import likely_cause
+from mlpack.verify.polling import polling
 from mlpack.verify.run import Answer, Run
 
 NAME = "load"
@@ -29,7 +29,8 @@ def check(run: Run) -> Answer:
     count = spec.verify.requests
     concurrency = spec.verify.concurrency or spec.load.concurrency or OVER * planned_concurrency(run, names)
     concurrency = max(1, min(MAX_CONCURRENCY, concurrency))
-    alone_s = max(run.asking().ask(name).elapsed_s for name in names)
+    run.alone_s = {name: run.asking().ask(name).elapsed_s for name in names}
+    alone_s = max(run.alone_s.values())
     run.say(f"load: {count} requests, {concurrency} at once (the largest alone takes {show_duration(alone_s)})")
     done, wrong = 0, list[str]()
 
@@ -45,7 +46,9 @@ def check(run: Run) -> Answer:
     ways, past = way_round(run, names, concurrency)
     for line in past:
         run.say(f"load: {line}")
-    run.load = run.asking().load(names, count, concurrency, DEADLINE_S + SLOWER * count * alone_s, saw, ways=ways)
+    with polling(run):
+        deadline_s = DEADLINE_S + SLOWER * count * alone_s
+        run.load = run.asking().load(names, count, concurrency, deadline_s, saw, ways=ways)
     run.load_requests = count
     for watch in run.watches:
         watch.mark_load_end()
@@ -88,7 +91,7 @@ def _judge(run: Run, wrong: tuple[str, ...], past: tuple[str, ...]) -> Answer:
         kinds = tuple(f"{count} x {kind}" for kind, count in load.error_kinds.items())
         evidence, words, hint = [*kinds, *wrong, numbers], f"{load.errors} of {load.requests} requests failed", None
         for instance in run.instances:
-            cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
+            cause = run.cause(instance)
             if cause.words:
                 words += f"; {cause.words}"
                 evidence += cause.evidence

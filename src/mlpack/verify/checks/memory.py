@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mlpack.plan import ServicePlan
-from mlpack.report import ServiceMeasurement
-from mlpack.units import show_bytes, show_mib
+from mlpack.planner.memory import MAPPED_FACTOR, PEAK_FACTOR
+from mlpack.report import Patch, ServiceMeasurement
+from mlpack.units import MIB, ceil_mib, show_bytes, show_mib
+from mlpack.verify.rest import with_rest
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.watch import Watch
 
@@ -25,7 +27,9 @@ def check(run: Run) -> Answer:
     evidence: list[str] = []
     wrong: list[str] = []
     unproven: list[str] = []
-    run.measurements = tuple(w.measurement(run.service(w.instance), run.load_requests) for w in run.watches)
+    run.measurements = tuple(
+        with_rest(run, w, w.measurement(run.service(w.instance), run.load_requests)) for w in run.watches
+    )
     for watch, measured in zip(run.watches, run.measurements, strict=True):
         service = run.service(watch.instance)
         evidence.append(_sum(watch, measured))
@@ -41,11 +45,33 @@ def check(run: Run) -> Answer:
         if not watch.own_group or not run.limited(watch.instance):
             unproven.append(f"{watch.instance.name}: nothing limits it here, so the limit itself is not tried")
     if wrong:
-        hint = "measure and render again: `mlpack estimate --measure`, then `mlpack render`"
-        return Answer("failed", wrong[0], (*wrong[1:], *evidence, *unproven), hint)
+        hint = (
+            "`mlpack verify --calibrate` (or `mlpack estimate --measure`) corrects the footprint; then `mlpack render`"
+        )
+        kind = "limit-too-low" if any(w.peaks().need_bytes > _limit(run, w) for w in run.watches) else "prediction-off"
+        return Answer("failed", wrong[0], (*wrong[1:], *evidence, *unproven), hint, _patches(run), kind)
     if unproven:
         return Answer("not_proven", unproven[0], (*unproven[1:], *evidence))
     return Answer("passed", "within limit and prediction, nothing killed, nothing read twice", tuple(evidence))
+
+
+def _patches(run: Run) -> tuple[Patch, ...]:
+    """Where the user's own limit is what does not fit: the limit that the measured need asks for."""
+    found = []
+    for watch, measured in zip(run.watches, run.measurements, strict=True):
+        name = measured.service
+        own = run.plan.spec.services[name].memory_bytes
+        wanted = ceil_mib(round(PEAK_FACTOR * measured.peak_need_bytes + MAPPED_FACTOR * measured.peak_mapped_bytes))
+        thrashes = (watch.load_refault_bytes() or 0) > REFAULT_SHARE * measured.peak_mapped_bytes * measured.requests
+        if own is not None and wanted > own and (measured.peak_need_bytes > own or thrashes):
+            reason = f"{show_mib(measured.peak_need_bytes)} were needed, and the rule's headroom belongs on top"
+            path, after = f"services.{name}.memory", f"{wanted // MIB}M"
+            found.append(Patch(path=path, before=f"{own // MIB}M", after=after, reason=reason))
+    return tuple(found)
+
+
+def _limit(run: Run, watch: Watch) -> int:
+    return run.service(watch.instance).memory.limit_bytes.value
 
 
 def band(service: ServicePlan) -> tuple[int, int, str]:

@@ -8,7 +8,6 @@ from mlpack.launchers.base import Instance
 from mlpack.units import show_duration
 from mlpack.verify.asking import largest
 from mlpack.verify.busy import busy_words
-from mlpack.verify.cause import likely_cause
 from mlpack.verify.proxies import proxy_ready
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import eyes_for
@@ -80,7 +79,7 @@ def _wait(run: Run, instance: Instance, deadline_s: float) -> float | Answer:
         if elapsed_s - looked_s > LOOK_EVERY_S or elapsed_s > deadline_s:
             looked_s = elapsed_s
             state, kills = instance.state(), run.oom_kills(instance)
-            cause = likely_cause(instance.name, state, kills, instance.logs())
+            cause = run.cause(instance)
             if not state.running or kills:
                 return Answer("failed", cause.words, (*cause.evidence, f"health said last: {reason}"), cause.hint)
         if elapsed_s > deadline_s:
@@ -131,7 +130,7 @@ def _first_inference(run: Run, instance: Instance) -> Answer | None:
     asked = run.asking_at(instance).ask(names[0])
     if asked.right:
         return None
-    cause = likely_cause(instance.name, instance.state(), run.oom_kills(instance), instance.logs())
+    cause = run.cause(instance)
     words = f"the first inference after {instance.name} called itself healthy went wrong ({asked.kind})"
     hint = cause.hint or "health must say 200 only after every model is loaded, and answers must be right"
     if cause.words:

@@ -13,7 +13,6 @@ from mlpack.meter.cache import code_files, evict
 from mlpack.project import resolve
 from mlpack.verify.asking import Asker
 from mlpack.verify.busy import mark
-from mlpack.verify.cause import likely_cause
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import eyes_for
 from mlpack.verify.watch import begin
@@ -66,7 +65,7 @@ def _not_started(run: Run, error: MlpackError) -> Answer:
         instance, kills = watch.instance, watch.oom_kills()
         state = instance.state()
         if kills or not state.running:
-            cause = likely_cause(instance.name, state, kills, instance.logs())
+            cause = run.cause(instance)
             return Answer("failed", cause.words, (*cause.evidence, first, *lines), cause.hint)
     return Answer("failed", first.rstrip(":"), lines, error.hint)
 
@@ -79,7 +78,7 @@ def _ended(run: Run, instance: Instance) -> Answer | None:
         state = instance.state()
     if state.running:
         return None
-    cause = likely_cause(instance.name, state, run.oom_kills(instance), instance.logs())
+    cause = run.cause(instance)
     return Answer("failed", cause.words, cause.evidence, cause.hint)
 
 

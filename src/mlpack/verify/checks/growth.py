@@ -1,0 +1,113 @@
+"""Does memory grow with the number of requests? Requests of all sizes, again and again, the workers' own memory read
+after each round: a leak goes on at its pace, everything else settles."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mlpack.launchers.base import Instance
+from mlpack.measure.growth import LEAST_SPANS, SPANS, growth, suspicious
+from mlpack.meter import smaps
+from mlpack.report import Patch
+from mlpack.units import show_bytes, show_duration
+from mlpack.verify.asking import mixed
+from mlpack.verify.run import Answer, Run
+from mlpack.verify.seeing import HostEyes, eyes_for
+from mlpack.verify.workers import worker_pids
+
+NAME = "growth"
+NEEDS = ("load",)
+SERIES_S = 4.0
+"""What a series should take where requests are quick."""
+MOST_S = 15.0
+"""What a series may take: slower requests are not looked at."""
+MANY_REQUESTS = 100_000
+"""A service that reaches its limit within so many requests fails: that is a day at one or two a second."""
+USED_SHARE = 0.5
+"""Of the room above the peak, what a proposed recycling lets a worker grow by."""
+
+
+def check(run: Run) -> Answer:
+    """Two series at each service that requests reach, the second only where the first looks like growth."""
+    evidence: list[str] = []
+    wrong: list[str] = []
+    patches: list[Patch] = []
+    for instance in run.instances:
+        names = tuple(n for n in mixed(run.plan.spec.requests) if instance.service in run.services_of(n))
+        eyes = eyes_for(instance, run.environ)
+        if not names or not isinstance(eyes, HostEyes):
+            continue
+        found = _per_request(run, instance, eyes, names)
+        if isinstance(found, str):
+            evidence.append(f"{instance.name}: {found}")
+        else:
+            line, patch = _judged(run, instance, found)
+            (evidence if patch is None else wrong).append(line)
+            patches += [] if patch is None else [patch]
+    if wrong:
+        hint = "find what keeps it (a list, a cache without a bound); until then `recycle` replaces workers in time"
+        return Answer("failed", wrong[0], (*wrong[1:], *evidence), hint, tuple(patches), "leak")
+    return Answer("passed", "memory does not grow with the requests", tuple(evidence))
+
+
+def _per_request(run: Run, instance: Instance, eyes: HostEyes, names: tuple[str, ...]) -> float | str:
+    """Bytes that all workers together keep of one request; in words why that was not looked at."""
+    asker = run.asking_at(instance)
+    round_s = sum(run.alone_s.get(name, 0.0) for name in names)
+    if round_s * LEAST_SPANS > MOST_S:
+        return f"growth was not looked at: one round of its requests takes {show_duration(round_s)}"
+    spans = max(LEAST_SPANS, min(SPANS, int(MOST_S / max(round_s, 1e-3))))
+    rounds = max(1, min(50, int(SERIES_S / spans / max(round_s, 1e-3))))
+
+    def series() -> list[int]:
+        readings = []
+        until = time.monotonic() + MOST_S
+        for _ in range(spans):
+            for _ in range(rounds):
+                for name in names:
+                    asker.ask(name)
+            readings.append(_anonymous(run, instance, eyes))
+            if time.monotonic() > until and len(readings) >= LEAST_SPANS:
+                break
+        return readings
+
+    first = series()
+    kept = 0.0
+    if suspicious(first):
+        run.say(f"{instance.name}: memory grew during {spans * rounds * len(names)} requests: looking again")
+        kept = growth(first, series(), rounds * len(names))
+    return kept
+
+
+def _anonymous(run: Run, instance: Instance, eyes: HostEyes) -> int:
+    """Anonymous bytes of all workers, without what the engine's health check takes for a moment."""
+    service = run.service(instance)
+    found = 0
+    for pid in worker_pids(service.server, service.workers.value, eyes.processes(), eyes.root):
+        try:
+            found += smaps.parse_status((Path("/proc") / str(pid) / "status").read_text()).anonymous_bytes
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _judged(run: Run, instance: Instance, kept: float) -> tuple[str, Patch | None]:
+    """What to say of ``kept`` bytes a request, and the change where that is too much."""
+    service, watch = run.service(instance), run.watch(instance)
+    if kept <= 0 or watch is None:
+        return f"{instance.name}: no growth", None
+    room = max(0, service.memory.limit_bytes.value - watch.peaks().need_bytes)
+    lasts = int(room / kept)
+    line = f"{instance.name}: keeps {show_bytes(round(kept))} of every request"
+    if service.recycle is not None and lasts >= service.workers.value * service.recycle.value:
+        return f"{line}; workers are replaced after {service.recycle.value} requests, in time", None
+    if service.recycle is None and lasts >= MANY_REQUESTS:
+        return f"{line}: its limit would be reached after {lasts} requests", None
+    patch = Patch(
+        path=f"services.{instance.service}.recycle",
+        before=None if service.recycle is None else str(service.recycle.value),
+        after=max(1, int(USED_SHARE * lasts / service.workers.value)),
+        reason=f"a worker then keeps half of the room that is left at most ({show_bytes(round(kept))} a request)",
+    )
+    return f"{line}: its limit is reached after {lasts} requests", patch

@@ -1,0 +1,129 @@
+"""Does a worker that is killed come back, and does its task? One worker of each service is killed (SIGKILL)."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+
+from mlpack.launchers.base import Instance
+from mlpack.servers import SERVERS
+from mlpack.units import show_duration
+from mlpack.verify.acting import send
+from mlpack.verify.asking import largest
+from mlpack.verify.run import Answer, Run
+from mlpack.verify.seeing import ContainerEyes, HostEyes, eyes_for
+from mlpack.verify.task_killed import task_survives
+from mlpack.verify.workers import spent_s, worker_pids
+
+NAME = "recovers"
+NEEDS = ("load",)
+MARGIN_S = 10.0
+"""Beyond the planned load time."""
+MISSING_S = 10.0
+"""Servers start a replacement at once; one that is not even there after this will not come."""
+LOOK_S = 0.5
+QUIET = 0.2
+"""A worker that uses less of a core than this loads no more."""
+QUIET_LOOKS = 2
+
+
+def check(run: Run) -> Answer:
+    """Kill one worker of each service that has a master to replace it; a queue's worker in the middle of a task."""
+    evidence: list[str] = []
+    unproven: list[str] = []
+    for name in dict.fromkeys(instance.service for instance in run.instances):
+        facts = SERVERS[run.plan.services[name].server].FACTS.in_pool(run.plan.spec.services[name].pool)
+        if facts.role not in ("app", "worker"):
+            continue
+        instance = next(one for one in run.instances if one.service == name)
+        eyes = eyes_for(instance, run.environ)
+        if eyes is None:
+            continue
+        alone = not facts.has_master or (run.service(instance).server == "uvicorn" and _planned(run, instance) == 1)
+        if alone:
+            policy = run.plan.spec.settings.restart
+            evidence.append(f"{instance.name}: one process, which the engine starts again (restart: {policy})")
+            continue
+        survived = task_survives(run, instance, eyes) if facts.role == "worker" else None
+        if survived is not None:
+            if survived.status == "failed":
+                return survived
+            evidence.append(f"{instance.name}: {survived.summary}")
+            found = _back(run, instance, eyes, frozenset())
+        else:
+            found = _kill(run, instance, eyes)
+        if isinstance(found, Answer):
+            if found.status == "failed":
+                return found
+            unproven.append(found.summary)
+        else:
+            evidence.append(found)
+    if unproven:
+        return Answer("not_proven", unproven[0], (*unproven[1:], *evidence))
+    if not evidence:
+        return Answer("passed", "no service has workers of its own")
+    return Answer("passed", "a killed worker comes back", tuple(evidence))
+
+
+def _kill(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) -> Answer | str:
+    pids = _workers(run, instance, eyes)
+    if not pids:
+        return Answer("failed", f"{instance.name} has no worker")
+    victim = pids[0]
+    problem = send(eyes, (victim,), signal.SIGKILL)
+    if problem is not None:
+        return Answer("not_proven", f"{instance.name}: a worker could not be killed: {problem}")
+    return _back(run, instance, eyes, frozenset({victim}))
+
+
+def _back(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, killed: frozenset[int]) -> Answer | str:
+    """Wait until as many workers as planned live and have loaded, then ask. ``killed`` may not be among them."""
+    service, planned = run.service(instance), _planned(run, instance)
+    period_s = float(service.health.start_period_s.value) if service.health is not None else 30.0
+    if service.times.child_start_s is not None:
+        period_s = max(period_s, float(service.times.child_start_s.value))
+    bound_s, start_s, quiet = period_s + MARGIN_S, time.monotonic(), 0
+    before = _cpu(run, instance, eyes)
+    while quiet < QUIET_LOOKS:
+        time.sleep(LOOK_S)
+        now = _cpu(run, instance, eyes)
+        new = {pid: seconds for pid, seconds in spent_s(before, now).items() if pid in before}
+        there = len(now) >= planned and not killed & now.keys() and set(now) == set(new)
+        quiet = quiet + 1 if there and max(new.values(), default=0.0) < QUIET * LOOK_S else 0
+        before = now
+        elapsed_s = time.monotonic() - start_s
+        if elapsed_s > bound_s or (len(now) < planned and elapsed_s > MISSING_S):
+            if there:
+                break  # it computes, and may be at work on something else: the question below decides
+            cause = run.cause(instance)
+            words = (
+                f"{instance.name}: {len(now)} of {planned} workers live {show_duration(elapsed_s)} after one was killed"
+            )
+            return Answer(
+                "failed", words, cause.evidence, cause.hint or "does its server replace workers?", kind="gone"
+            )
+    took = show_duration(time.monotonic() - start_s)
+    names = [name for name in largest(run.plan.spec.requests) if instance.service in run.services_of(name)]
+    asked = [run.asking_at(instance).ask(names[0]) for _ in range(planned)] if names else []
+    wrong = next((one for one in asked if not one.right), None)
+    if wrong is not None:
+        cause = run.cause(instance)
+        words = f"{instance.name}: after a worker was replaced an answer goes wrong: {wrong.kind}"
+        return Answer("failed", words, (*wrong.words, *cause.evidence), cause.hint)
+    return f"{instance.name}: a killed worker was replaced and had loaded after {took}"
+
+
+def _workers(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) -> Sequence[int]:
+    return worker_pids(run.service(instance).server, _planned(run, instance), eyes.processes(), eyes.root)
+
+
+def _cpu(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) -> dict[int, float]:
+    """pid -> CPU seconds of every worker."""
+    processes = eyes.processes()
+    pids = worker_pids(run.service(instance).server, _planned(run, instance), processes, eyes.root)
+    return {process.pid: process.cpu_s for process in processes if process.pid in pids}
+
+
+def _planned(run: Run, instance: Instance) -> int:
+    return run.service(instance).workers.value
