@@ -1,13 +1,14 @@
 """Holds mlpack's memory limits against the truth: the lowest limit under which a container serves without refaults.
 
-    python -m bench.footprint.bench [--only ROW ...] [--quick] [--again] [--cache DIR] [--report]
+    python -m bench.footprint.bench [--only ROW ...] [--quick] [--again | --measure] [--cache DIR] [--report]
 
 For each row (rows.py) the bench makes a project, lets mlpack estimate it by headers and measure it inside the image,
 starts the container without a limit for reference, and then searches the boundary in containers without swap, their
 libraries and weights evicted from the page cache before each. A limit passes when the service starts, no worker is
 lost, every answer is right, p95 is within twice the unlimited one's and refaults stay under 1 % of the mapped bytes
 per request. A finished row is kept in DIR/rows/ROW/result.json and not run again; predictions are worked out anew
-each time, as they need no container. Writes result.json beside this file, the table in docs/memory.md and its plot.
+each time, as they need no container; ``--measure`` measures finished rows anew, without their boundary. Writes
+result.json beside this file, the table in docs/memory.md and its plot.
 """
 
 from __future__ import annotations
@@ -78,6 +79,22 @@ def run_row(row: Row, cache: Path, *, quick: bool, within: float) -> dict[str, A
     }
 
 
+def measure_again(row: Row, cache: Path) -> list[str]:
+    """A new measurement for a finished row, whose boundary stays as it was found; the row's name where it fails."""
+    project = cache / "rows" / row.name
+    if not (project / "result.json").exists():
+        return []
+    say(f"{row.name}: {row.how}, measured again")
+    (project / "footprint.json").unlink(missing_ok=True)
+    write_project(row, project, cache / "weights")
+    try:
+        engine.measure(project, SERVED[row.model].python)
+    except RuntimeError as error:
+        say(f"  FAILED: {error}")
+        return [row.name]
+    return []
+
+
 def say(text: str) -> None:
     """Progress, at once."""
     print(text, flush=True)
@@ -89,6 +106,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=[row.name for row in ROWS], default=[])
     parser.add_argument("--quick", action="store_true", help="shorter loads and a coarser boundary; not written down")
     parser.add_argument("--again", action="store_true", help="run rows anew that have a result")
+    parser.add_argument("--measure", action="store_true", help="measure finished rows anew; their boundaries stay")
     parser.add_argument("--report", action="store_true", help="run nothing: predictions and table from what there is")
     parser.add_argument("--within", type=float, default=1.02, help="factor to which the boundary is narrowed")
     parser.add_argument("--cache", type=Path, default=REPOSITORY / "build" / "footprint")
@@ -101,6 +119,9 @@ def main() -> int:
             if chosen.only and row.name not in chosen.only:
                 continue
             kept = cache / "rows" / row.name / "result.json"
+            if chosen.measure:
+                failed += measure_again(row, cache)
+                continue
             if kept.exists() and not chosen.again:
                 continue
             began_s = time.monotonic()

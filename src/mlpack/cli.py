@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mlpack import __version__
+from mlpack.commands.proving import tune, verify
 from mlpack.errors import ExitCode, MlpackError
 
 app = typer.Typer(
@@ -99,9 +100,9 @@ def estimate(
     as_json: Json = False,
 ) -> None:
     """Say what a model or a worker needs, from headers alone or measured."""
-    from mlpack.commands.estimate import estimate_command, paths_command
-
     if paths:
+        from mlpack.commands.estimate import paths_command
+
         stop(paths_command(tuple(paths), as_json=as_json))
     if measure:
         from mlpack.commands.measure import measure_command
@@ -116,6 +117,8 @@ def estimate(
                 as_json=as_json,
             )
         )
+    from mlpack.commands.estimate_project import estimate_command
+
     stop(estimate_command(project, tuple(sets or ()), as_json=as_json))
 
 
@@ -175,19 +178,8 @@ def render(
     )
 
 
-@app.command()
-def verify(
-    profiles: Profiles,
-    project: ProjectDir = HERE,
-    launcher: Annotated[str, typer.Option(help="auto, compose, process.")] = "auto",
-    python: Python = None,
-    report: Annotated[Path | None, typer.Option(help="The JSON report; else deploy/.../verify.json.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Start what was rendered, ask it real questions under its limits, and report."""
-    from mlpack.commands.verify import verify_command
-
-    stop(verify_command(project, tuple(profiles), launcher, python, report, as_json=as_json))
+app.command()(verify)
+app.command()(tune)
 
 
 @app.command()

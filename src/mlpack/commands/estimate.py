@@ -1,4 +1,4 @@
-"""``mlpack estimate``: what a model file or a worker needs, from headers alone."""
+"""``mlpack estimate PATH``: what a model file needs, from its header alone. Imports nothing of planning: quick."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from mlpack.commands.models import known_models
 from mlpack.console import Align, heading, say, table
 from mlpack.errors import ExitCode
-from mlpack.estimate import PathEstimate, estimate, estimate_path, model_row, region_rows
-from mlpack.flow import footprint_inputs, gather
+from mlpack.estimate import PathEstimate, estimate_path, model_row, region_rows
 from mlpack.footprint import Footprint
 from mlpack.formats import inspect
 from mlpack.model import ModelInfo
@@ -29,31 +27,6 @@ def paths_command(paths: tuple[Path, ...], *, as_json: bool) -> int:
             say("no runtime of mlpack's serves this format: only its size is known")
         else:
             show_footprint(f"one process of {one.runtime} with this model", one.footprint)
-    return ExitCode.OK
-
-
-def estimate_command(project: Path, sets: tuple[str, ...], *, as_json: bool) -> int:
-    """Estimate every service of the project that runs models or the project's code."""
-    gathered = gather(project, (), sets)
-    infos = known_models(gathered)
-    footprints = estimate(gathered.spec, infos, gathered.requirements)
-    if as_json:
-        say(json.dumps({name: one.model_dump(mode="json") for name, one in footprints.items()}, indent=2))
-        return ExitCode.OK
-    for name, info in infos.items():
-        show_model(f"model {name}", info)
-    for name, footprint in footprints.items():
-        show_footprint(f"one process of service {name}", footprint)
-        measured = gathered.measured.services.get(name)
-        if measured is not None and measured.inputs_sha256 == footprint_inputs(gathered, name, infos):
-            show_footprint(f"one process of service {name}, from footprint.json, which plans rest on", measured)
-        elif measured is not None:
-            say(
-                f"footprint.json's measurement of {name} no longer holds: its model, requirements, app, variables or "
-                f"request changed. Measure again: mlpack estimate --measure --service {name}\n"
-            )
-    if not gathered.measured.services:
-        say("These are estimates from headers alone. For numbers to rely on: mlpack estimate --measure")
     return ExitCode.OK
 
 
