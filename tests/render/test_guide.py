@@ -17,6 +17,7 @@ from mlpack.spec import Budget, Volume
 from mlpack.units import GIB, MIB, show_mib
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+GOLDEN = Path(__file__).parents[1] / "golden"
 HOSTS = Path(__file__).parents[1] / "hosts"
 
 READER = MarkdownIt("commonmark").enable("table")
@@ -165,6 +166,33 @@ def test_what_does_not_concern_a_system_is_left_out() -> None:
     source = guide(embedding_plan())
     for words in ("TensorFlow", "413", "Steps before"):
         assert words not in source
+
+
+def golden(case: str) -> Plan:
+    """A plan that was read before it was committed."""
+    return Plan.model_validate_json((GOLDEN / case / "plan.json").read_text())
+
+
+def test_a_system_with_ray_is_told_how_to_look_at_it() -> None:
+    source = " ".join(guide(golden("classifier-prod")).split())
+    for words in (
+        "The service `ray` is the one head",
+        "Every worker of `api` joins it",
+        "docker compose top ray",
+        "ray.ray_head.py health 5",
+        "docker compose exec ray df -h /dev/shm",
+        "--no-recreate --scale 'api=",
+    ):
+        assert words in source
+    assert "Ray" not in guide(golden("moderation-prod"))
+
+
+def test_where_workers_are_several_it_says_how_to_see_models_loaded_once() -> None:
+    words = "docker compose exec web sh -c 'grep -E \"^(Rss|Pss|Pss_Anon):\" /proc/[0-9]*/smaps_rollup'"
+    assert golden("moderation-prod").services["web"].workers.value > 1
+    assert words in guide(golden("moderation-prod"))
+    one = service_plan(workers=Decided[int](value=1, source="default", because="one"))
+    assert "smaps_rollup" not in guide(plan_of(embedding_spec(), {"web": one}))
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.iterdir() if (path / "deploy").is_dir()))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from mlpack.plan import Decided, Plan, ServicePlan, Term
 from mlpack.render.guide_machine import machine_view
+from mlpack.render.guide_ray import ray_views
+from mlpack.servers import SERVERS
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.targets.base import APP_UID
 from mlpack.targets.compose import COMPOSE_AT_LEAST, ENGINE_AT_LEAST, project_name, wait_s
@@ -68,6 +70,12 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "secrets_folder": f"{folder}/{SECRETS}",
         "from_hub": any(hub_models(plan, name) for name in plan.services),
         "steps": [step for name in plan.services for step in step_names(plan, name)],
+        "several": [
+            ("docker", "compose", "exec", name)
+            for name, service in plan.services.items()
+            if service.workers.value > 1 and SERVERS[service.server].FACTS.role == "app"
+        ],
+        "rays": ray_views(plan),
         "findings": [finding.message for finding in plan.findings],
     }
 
