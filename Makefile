@@ -4,7 +4,7 @@
 help:
 	@echo "make demo    probe, estimate, plan, render and verify a real model on this machine"
 	@echo "make test    set up and run all tests (with a container engine where there is, or can be, one)"
-	@echo "make quick   the tests that need no container"
+	@echo "make quick   the fast tests: no container, no server, no framework"
 	@echo "make lint    types, lint, format"
 
 demo:
@@ -17,7 +17,7 @@ test:
 
 quick:
 	@scripts/setup.sh test
-	@.venv/bin/pytest -n auto -m "not engine"
+	@.venv/bin/pytest -n auto -m "not engine and not slow"
 
 lint:
 	@scripts/setup.sh test

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tests.commands.conftest import Command
 
 from mlpack.lock import Lock
+
+pytestmark = pytest.mark.slow
 
 LOCK = "deploy/prod/mlpack.lock"
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.commands.conftest import Command
 
+pytestmark = pytest.mark.slow
+
 MACHINE = ("--ram", "4G", "--cores", "2")
 LINE = "mlpack.yaml:13 services.web"
 """Where the tests' own line stands: below the service's health path."""

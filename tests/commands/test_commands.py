@@ -16,6 +16,8 @@ from tests.commands.conftest import Command
 from mlpack.host import HostFacts
 from mlpack.plan import Plan
 
+pytestmark = pytest.mark.slow
+
 HOSTS = Path(__file__).parent.parent / "hosts"
 SMALL_HOST = json.loads((HOSTS / "ci-2c-24g.json").read_text())
 

@@ -15,6 +15,8 @@ from mlpack.plan import Plan
 from mlpack.planner.machines import machine, named, seen_bytes
 from mlpack.units import GIB
 
+pytestmark = pytest.mark.slow
+
 HOSTS = Path(__file__).parent.parent / "hosts"
 LAPTOP = HOSTS / "laptop-8g.json"
 

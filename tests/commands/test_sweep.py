@@ -15,6 +15,8 @@ from mlpack.planner.sweep import Point, SweptService
 from mlpack.planner.sweep_asked import Sweep
 from mlpack.units import GIB, MIB
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -14,6 +14,8 @@ from mlpack.config import LoadedSpec, load_spec
 from mlpack.config.read import MAX_BYTES
 from mlpack.errors import SpecError
 
+pytestmark = pytest.mark.slow
+
 SKETCHES = [path.read_bytes() for path in sorted((Path(__file__).parent.parent / "specs").glob("*.yaml"))]
 PIECES = [
     *(b"{", b"}", b"[", b"]", b":", b": ", b"- ", b"\n", b"  ", b"\t", b"#", b"&a ", b"*a", b"<<: ", b"!!str ", b"|\n"),

@@ -9,6 +9,8 @@ import pytest
 
 from mlpack.process import Completed, run
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embedding"
 PYTHON = EXAMPLE / ".venv" / "bin" / "python"
 THREADS = """

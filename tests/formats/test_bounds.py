@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from tests.formats.build import gguf_text
 
+pytestmark = pytest.mark.slow
+
 ALLOWED_BYTES = 64 * 2**20
 SECONDS = 20
 """No measure of speed: a bound that only something endless passes, on a machine however busy."""

@@ -7,6 +7,7 @@ import pickle
 import tracemalloc
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.formats.build import (
@@ -20,6 +21,8 @@ from tests.formats.build import (
 
 from mlpack.errors import ModelFileError
 from mlpack.formats import inspect
+
+pytestmark = pytest.mark.slow
 
 HEADER = (DATA / "all-minilm-l6-v2.header.json").read_bytes()
 SEEDS = {

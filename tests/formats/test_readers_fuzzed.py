@@ -12,6 +12,8 @@ from tests.formats.fuzzing import seeds
 
 from mlpack.formats import FORMATS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 INPUTS = 500
 

@@ -16,6 +16,8 @@ from mlpack.measure.subject import Subject
 from mlpack.spec import Call, Service, Spec
 from mlpack.units import MIB
 
+pytestmark = pytest.mark.slow
+
 USED = """
 import mmap, os
 def used(mib):

@@ -14,6 +14,8 @@ from mlpack.measure.request import RawRequest
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Deadlines, Subject
 
+pytestmark = pytest.mark.slow
+
 GOOD = "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'']\n"
 SILENT = "import threading\nprint('waiting', flush=True)\nthreading.Event().wait()\n"
 HANGING = "import threading\ndef app(environ, start_response):\n    threading.Event().wait()\n"

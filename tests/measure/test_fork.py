@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Deadlines, Subject
 from mlpack.units import MIB
+
+pytestmark = pytest.mark.slow
 
 ANSWER = """
     start_response("200 OK", [])

@@ -13,6 +13,8 @@ from mlpack.measure.run import measure
 from mlpack.measure.subject import Subject
 from mlpack.units import KIB, MIB
 
+pytestmark = pytest.mark.slow
+
 ANSWER = """
     start_response("200 OK", [])
     return [b"fine"]

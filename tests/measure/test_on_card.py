@@ -19,6 +19,8 @@ from mlpack.footprint import Region
 from mlpack.measure.card_regions import UNTOLD, card_regions
 from mlpack.measure.result import CardReading, StageName
 
+pytestmark = pytest.mark.slow
+
 TORCH = '''
 """Counters as torch.cuda has them; `take` and `give` are what tensors do."""
 import types

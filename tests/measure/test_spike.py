@@ -9,8 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mlpack.measure.watch import Watch
 from mlpack.units import MIB
+
+pytestmark = pytest.mark.slow
 
 TRIES = 20
 SPIKING = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planner.build import CELERY, GUNICORN, UVICORN, footprint
@@ -18,6 +19,8 @@ from mlpack.planner.gpu_cards import Card
 from mlpack.planner.gpu_place import Demand, place
 from mlpack.spec import Spec
 from mlpack.units import GIB, MIB
+
+pytestmark = pytest.mark.slow
 
 SIZES = st.integers(1 * GIB, 90 * GIB)
 

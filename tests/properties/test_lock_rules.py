@@ -32,6 +32,8 @@ from mlpack.write import (
 )
 from mlpack.write.paths import STAGING_PREFIX
 
+pytestmark = pytest.mark.slow
+
 MakeHost = Callable[..., HostFacts]
 MakeLock = Callable[..., Lock]
 GIB = 1024**3

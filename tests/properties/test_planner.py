@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planner.build import engine, host, region, spec
@@ -18,6 +19,8 @@ from mlpack.planner.throughput import WORKER_SCALING, speed
 from mlpack.servers import SERVERS
 from mlpack.spec import RuntimeName, Spec
 from mlpack.units import GIB, MIB, ceil_mib
+
+pytestmark = pytest.mark.slow
 
 RUNTIME_SETS: tuple[tuple[RuntimeName, ...], ...] = (
     ("torch",),

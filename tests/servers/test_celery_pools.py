@@ -16,6 +16,8 @@ from tests.planner.build import plan
 
 from mlpack.servers import celery
 
+pytestmark = pytest.mark.slow
+
 TASKS = """
 import json, os, threading, time
 from celery import Celery

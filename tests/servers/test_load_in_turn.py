@@ -21,6 +21,8 @@ from mlpack.launchers.process import free_port
 from mlpack.plan import Decided, Plan
 from mlpack.render import render
 
+pytestmark = pytest.mark.slow
+
 LOAD_S, WORKERS, TIMEOUT_S = 1.2, 3, 3
 """All loads in turn take longer than gunicorn's timeout: only a waiting worker that reports survives it."""
 APP = '''

@@ -21,6 +21,8 @@ from mlpack.spec import Verify
 from mlpack.units import MIB
 from mlpack.verify import verify
 
+pytestmark = pytest.mark.slow
+
 PYTHON = Path(sys.executable)
 
 
