@@ -60,12 +60,30 @@ def test_mig_instances_that_are_too_small_are_left_out(library: Path) -> None:
     assert [one.instance for one in gpu.cards] == ["3g.20gb"]
 
 
-def test_another_server_uses_one_card_and_says_so(library: Path) -> None:
+def test_uvicorn_and_celery_have_a_worker_on_every_card(library: Path) -> None:
     host = with_cards(cards(library, "h100x8.txt"))
     for server in (UVICORN, CELERY):
-        plan = plan_on(host, {"web": {**server, "env": {}, **GPU}}, requirements=TORCH_12)
-        assert plan.services["web"].workers.value == 1
-        assert "cards-left" in codes(plan)
+        plan = plan_on(host, {"web": {**server, "env": {}, **GPU}}, requirements=TORCH_12, info=model(1e8))
+        gpu = plan.services["web"].gpu
+        assert gpu is not None
+        room = {facts.uuid for facts in gpu.cards}
+        assert plan.services["web"].workers.value == len(gpu.seats) == len(room) >= 8
+        assert "cards-left" not in codes(plan)
+
+
+def test_one_process_uses_one_card_and_says_so(library: Path) -> None:
+    host = with_cards(cards(library, "h100x8.txt"))
+    llm = {"llm": {"server": "llama_server", "models": ["m"], "device": "gpu"}}
+    for services, runtime, way in (
+        ({"web": {**CELERY, "env": {}, "pool": "threads", **GPU}}, "transformers", "pool: prefork"),
+        (llm, "llama_cpp", "one service for every card"),
+    ):
+        info = model(1e9, "Q4_0" if runtime == "llama_cpp" else "BF16")
+        plan = plan_on(host, services, runtime=runtime, info=info, requirements=TORCH_12)  # type: ignore[arg-type]
+        assert [one.workers.value for one in plan.services.values()] == [1]
+        (left,) = [finding for finding in plan.findings if finding.code == "cards-left"]
+        assert "one process" in left.message
+        assert way in (left.hint or "")
 
 
 def test_several_workers_on_one_card_where_they_are_asked_for_and_fit(library: Path) -> None:

@@ -9,7 +9,7 @@ from mlpack.errors import DoesNotFit, SpecError
 from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
 from mlpack.planner.gpu_cards import Card, usable_cards
-from mlpack.planner.gpu_fit import SPREADS, Bench, Candidate, candidate, together
+from mlpack.planner.gpu_fit import Bench, Candidate, candidate, spreads, together
 from mlpack.planner.gpu_need import CardNeed
 from mlpack.planner.gpu_place import Demand, place
 from mlpack.planner.gpu_refusal import refuse_together
@@ -76,14 +76,14 @@ def seat(
     }
     findings += [_on_gpu(name, one) for name, one in seated.items() if found[name].asked == "auto"]
     findings += [_unsure(name, found[name].need, needs) for name, needs in unsure.items()]
-    findings += [_one_of_many(name, len(cards)) for name, one in seated.items() if _leaves_cards(one, cards)]
+    findings += [_one_of_many(one.subject, len(cards)) for one in seated.values() if _leaves_cards(one, cards)]
     return Seating(cards, seated, tuple(findings))
 
 
 def _demand(one: Candidate, cards: int) -> Demand:
     subject, workers = one.subject, one.subject.service.workers
     copies = together(subject)
-    if subject.facts.name not in SPREADS:
+    if not spreads(subject):
         return Demand(one.need.bytes * copies, 1, 1, 1, one.cards, copies)
     most = workers or (1 if subject.reload else min(cards, len(one.cards)))
     return Demand(one.need.bytes * copies, workers or 1, most, workers or 1, one.cards, copies)
@@ -119,7 +119,7 @@ def _settle(
 
 
 def _leaves_cards(one: Seated, cards: tuple[Card, ...]) -> bool:
-    return len(cards) > 1 and one.subject.facts.name not in SPREADS
+    return len(cards) > 1 and not spreads(one.subject)
 
 
 def _because(seats: tuple[int, ...], cards: tuple[Card, ...]) -> str:
@@ -153,11 +153,13 @@ def _unsure(name: str, sure: CardNeed, wide: CardNeed) -> Finding:
     )
 
 
-def _one_of_many(name: str, cards: int) -> Finding:
+def _one_of_many(subject: Subject, cards: int) -> Finding:
+    name, pool = subject.name, subject.service.pool
+    one = f"pool: {pool} is one process" if pool else f"{subject.facts.name} is one process"
     return Finding(
         code="cards-left",
         severity="note",
-        message=f"{name} uses one of {cards} cards: its server gives its workers no cards of their own",
-        where=f"services.{name}.server",
-        hint="gunicorn does; or one service for every card",
+        message=f"{name} uses one of {cards} cards: {one}, and one model over several cards is not planned for yet",
+        where=f"services.{name}.{'pool' if pool else 'server'}",
+        hint="pool: prefork has a child for every card" if pool else "write one service for every card",
     )

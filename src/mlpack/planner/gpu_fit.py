@@ -18,8 +18,8 @@ from mlpack.planner.subject import Subject
 from mlpack.spec import Device, Spec
 from mlpack.units import ceil_mib
 
-SPREADS = frozenset({"gunicorn"})
-"""Servers whose rendered settings give every worker a card of its own; the others' workers share one."""
+SPREADS = frozenset({"gunicorn", "uvicorn", "celery"})
+"""Servers for which something rendered gives every worker a card of its own (``servers/cards.py``)."""
 GPU_SERVERS = frozenset({"gunicorn", "uvicorn", "celery", "llama_server", "ollama"})
 GPU_TARGETS = frozenset({"compose", "systemd"})
 
@@ -160,4 +160,9 @@ def _fitting(
 def together(subject: Subject) -> int:
     """Workers that must share one card: copies of a container see the same cards, and only some servers spread."""
     replicas = subject.service.replicas or 1
-    return replicas * (1 if subject.facts.name in SPREADS else subject.service.workers or 1)
+    return replicas * (1 if spreads(subject) else subject.service.workers or 1)
+
+
+def spreads(subject: Subject) -> bool:
+    """Its workers are processes, and each may have a card of its own; Celery's threads and solo are one process."""
+    return subject.facts.name in SPREADS and not subject.facts.one_process

@@ -9,6 +9,8 @@ from mlpack.render.guide_units import units_view, whole_view
 from mlpack.render.refuse import refuse_cards, refuse_unrendered
 from mlpack.render.templates import render_template
 from mlpack.servers import SERVERS
+from mlpack.servers.cards import TEMPLATE as CARDS_TEMPLATE
+from mlpack.servers.cards import cards_path, cards_values, worker_cards
 from mlpack.servers.files import gunicorn_settings
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder
@@ -18,7 +20,6 @@ from mlpack.servers.ray import head_path
 from mlpack.targets import TARGETS
 from mlpack.targets.base import RENDERED_BY, File, Requirements
 from mlpack.targets.dockerfile import image_files
-from mlpack.targets.gpu import worker_cards
 
 
 def render(plan: Plan, requirements: Requirements | None = None) -> tuple[Artifact, ...]:
@@ -57,6 +58,8 @@ def _server_files(plan: Plan) -> list[File]:
         elif service.server == "ray":
             values |= SERVERS["ray"].config(plan, name)
             made.append(File(head_path(plan, name), f"servers/ray/{RAY_FILE}.j2", values))
+        if path := cards_path(plan, name):
+            made.append(File(path, CARDS_TEMPLATE, values | cards_values(plan, name)))
     return made
 
 

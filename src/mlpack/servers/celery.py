@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers.base import Admission, PoolFacts, ServerFacts
+from mlpack.servers.cards import cards_path
 from mlpack.spec import PoolName, Spec
 from mlpack.units import MIB
 
@@ -68,7 +69,9 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
         raise SpecError("celery needs the app", where=f"services.{name}.app", hint='write `app: "package.tasks:app"`')
     pool = plan.spec.services[name].pool or "prefork"
     at_once = service.workers.value if pool == "prefork" else service.concurrency.value
-    words = ["celery", "--app", app, "worker", "--pool", pool]
+    cards = cards_path(plan, name)  # every child takes a card before it loads a model
+    words = ["python", f"{plan.spec.root_path}/{cards}"] if cards else ["celery"]
+    words += ["--app", app, "worker", "--pool", pool]
     words += ["--concurrency", str(at_once), "--prefetch-multiplier", "1"]
     words += ["--loglevel", plan.spec.settings.log_level]
     if times.soft_s is not None:

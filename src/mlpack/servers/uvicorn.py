@@ -8,6 +8,8 @@ from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers.asgi import asgi_admission, listen_address
 from mlpack.servers.base import Admission, ServerFacts
+from mlpack.servers.cards import cards_module
+from mlpack.servers.paths import deploy_folder
 from mlpack.spec import Spec
 from mlpack.units import MIB
 
@@ -41,7 +43,12 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     service = plan.services[name]
     settings = plan.spec.settings
     app, factory = _app(plan, name)
-    words = ["uvicorn", app, *(["--factory"] if factory else [])]
+    module = cards_module(plan, name)
+    if module is not None:  # every worker takes a card before it imports the app
+        folder = f"{plan.spec.root_path}/{deploy_folder(plan.profiles)}"
+        words = ["uvicorn", "--app-dir", folder, f"{module}:app", *(["--factory"] if factory else [])]
+    else:
+        words = ["uvicorn", app, *(["--factory"] if factory else [])]
     words += ["--host", listen_address(service.target, settings.publish_host, published=service.publish is not None)]
     words += ["--port", str(service.port or FACTS.port)]
     if settings.reload and service.workers.value == 1:

@@ -6,6 +6,7 @@ from posixpath import basename
 
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
+from mlpack.servers.cards import cards_path
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.ray import head_path
@@ -129,6 +130,7 @@ def _rendered_inside(plan: Plan, image: Image) -> tuple[str, ...]:
     folder = deploy_folder(plan.profiles)
     kept = [config_path(plan, name) for name in image.services if plan.services[name].server == "gunicorn"]
     kept += [head_path(plan, name) for name in image.services if plan.services[name].server == "ray"]
+    kept += [path for name in image.services if (path := cards_path(plan, name))]
     kept += [f"{folder}/{conda.SCRIPT}"] if image.build.conda is not None else []
     kept += [f"{folder}/check_image.py"] + ([f"{folder}/healthcheck.py"] if health_script(plan) else [])
     return tuple(kept)

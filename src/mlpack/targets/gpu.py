@@ -6,7 +6,7 @@ that it was told to reserve (docs/facts.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from mlpack.plan import GpuPlan, Plan
 from mlpack.servers.paths import deploy_folder
@@ -61,13 +61,6 @@ def device_ids(gpu: GpuPlan) -> tuple[str, ...]:
     """The cards by UUID (a number where the machine was not probed); for CDI as its qualified names."""
     keys = tuple(card.key for card in gpu.cards)
     return tuple(f"{CDI_KIND}={key}" for key in keys) if gpu.access.value == "cdi" else keys
-
-
-def worker_cards(gpu: GpuPlan | None) -> Sequence[str]:
-    """For every worker the card it shall see; empty where all see the same one, which needs no telling."""
-    if gpu is None or len(gpu.cards) == 1:
-        return ()
-    return tuple(gpu.cards[seat].key for seat in gpu.seats)
 
 
 def card_nodes(gpu: GpuPlan) -> tuple[str, ...]:

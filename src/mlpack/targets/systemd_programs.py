@@ -70,7 +70,7 @@ def unit_argv(plan: Plan, name: str) -> tuple[str, ...]:
     service = plan.services[name]
     argv = SERVERS[service.server].argv(plan, name)
     if service.server in PYTHON_SERVERS:
-        return (python_of(plan, name), "-m", *argv)
+        return (python_of(plan, name), *argv[1:]) if argv[0] == "python" else (python_of(plan, name), "-m", *argv)
     if service.server == "redis":
         # on standard input: in argv every user of the machine could read the password
         script = 'exec redis-server - "$@" <<END\nrequirepass "$REDISCLI_AUTH"\nEND\n'
