@@ -46,6 +46,7 @@ FLOORS: tuple[frozenset[str], ...] = (  # from the ground up
         ]
     ),
     frozenset({"flow"}),
+    frozenset({"tune"}),
     frozenset({"cli", "console", "commands", "__main__"}),
 )
 PURE_FLOORS = 3

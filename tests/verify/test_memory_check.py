@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.verify import hand
 
+from mlpack.launchers.base import State
 from mlpack.meter.cgroup import Counters
 from mlpack.meter.sampler import Peaks
 from mlpack.plan import ServicePlan
@@ -55,8 +56,9 @@ def judge(
     service: ServicePlan = hand.service_plan(memory=plan, footprint_source=source)
     refaults = None if refault_mib is None else refault_mib * MIB
     after = counters(refault_bytes=refaults, oom_kills=oom_kills, file_mapped_bytes=charged_mib * MIB)
+    state = State("running", running=True)
     instance: Any = SimpleNamespace(
-        name="web-1", service="web", state=lambda: SimpleNamespace(oom_killed=False), container=None
+        name="web-1", service="web", state=lambda: state, container=None, root_pid=None, logs=lambda: ()
     )
     sample = MemorySample(at_s=1, anonymous_bytes=0, mapped_bytes=100 * MIB, kernel_bytes=0)
     peaks = Peaks(anonymous_bytes=(need_mib - 100) * MIB, mapped_bytes=100 * MIB, need_bytes=need_mib * MIB, readings=1)

@@ -25,13 +25,23 @@ class Sign:
     hint: str
     words: str = ""
     sure: bool = False
+    beside: str = ""
+    """Must stand somewhere in the log too: a full file system's error does not say which one is full."""
 
 
-def _sign(kind: str, pattern: str, hint: str, words: str = "", *, sure: bool = False) -> Sign:
-    return Sign(kind, re.compile(pattern), hint, words, sure)
+def _sign(kind: str, pattern: str, hint: str, words: str = "", *, sure: bool = False, beside: str = "") -> Sign:
+    return Sign(kind, re.compile(pattern), hint, words, sure, beside)
 
 
+FULL = "/dev/shm is full"
+SHM = "shared memory is full: fewer worker processes that hand tensors over, or hand them over through files"
 SIGNS: tuple[Sign, ...] = (
+    _sign(
+        "no-command",
+        r"exec (\S+) failed: No such file or directory|exec: \"([^\"]+)\".*(?:executable file not found|no such file)",
+        "the command is not in the image: is the server in the requirements?",
+        "the command {0} is not in the image",
+    ),
     _sign(
         "architecture",
         "(?i)exec format error",
@@ -62,13 +72,9 @@ SIGNS: tuple[Sign, ...] = (
         "a package or system library is missing: see the line above; libraries go into build.apt",
     ),
     _sign(
-        "shm-full",
-        r"(?i)(?:No space left on device.*/dev/shm|/dev/shm.*No space left|unable to write to file "
-        r"</torch_|insufficient shared memory|Bus error)",
-        "its shared memory is full: fewer worker processes that hand tensors over, or hand them over through files",
-        "/dev/shm is full",
-        sure=True,
+        "shm-full", r"(?i)unable to write to file </torch_|insufficient shared memory|Bus error", SHM, FULL, sure=True
     ),
+    _sign("shm-full", r"(?i)No space left on device", SHM, FULL, sure=True, beside="/dev/shm/"),
     _sign(
         "disk-full",
         r"(?i)(?:No space left on device|ENOSPC|disk quota exceeded)(?:.*?'([^']+)')?",
@@ -186,6 +192,8 @@ def likely_cause(name: str, state: State, oom_kills: int, logs: Sequence[str]) -
 def _recognised(logs: Sequence[str]) -> tuple[Sign | None, str | None, str]:
     """The first sign of SIGNS that some line shows, what it names, and the line."""
     for sign in SIGNS:
+        if not any(sign.beside in line for line in logs):
+            continue
         for line in logs:
             found = sign.pattern.search(line)
             if found is not None:

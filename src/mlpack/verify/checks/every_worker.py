@@ -9,6 +9,7 @@ from statistics import median
 from mlpack.launchers.base import Instance
 from mlpack.units import show_duration
 from mlpack.verify.asking import Asked, largest
+from mlpack.verify.hung import TIMED_OUT, hung
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import ContainerEyes, HostEyes, eyes_for
 from mlpack.verify.workers import spent_s, who_answered, who_took_part, worker_pids
@@ -141,5 +142,9 @@ def _wrong(run: Run, instance: Instance, workers: _Workers, wrong: Asked) -> Ans
     words = f"{instance.name}: an answer went wrong{who}: {wrong.kind}"
     if cause.words:
         words += f"; {cause.words}"
+    stuck = hung(run, instance) if wrong.kind == TIMED_OUT and not cause.words else None
+    if stuck is not None:
+        evidence = (*wrong.words, *stuck.evidence)
+        return Answer("failed", f"{words}; {stuck.words}", evidence, stuck.hint, stuck.patches, stuck.kind)
     hint = cause.hint or "some workers answer and one does not: did it load another model, or none?"
     return Answer("failed", words, (*wrong.words, *cause.evidence), hint)

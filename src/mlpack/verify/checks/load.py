@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mlpack.client.load import MAX_CONCURRENCY
 from mlpack.launchers.relocate import left_out
+from mlpack.report import Patch
 from mlpack.servers.nginx import burst
 from mlpack.units import show_duration
 from mlpack.verify.asking import Asked, Asker, mixed
+from mlpack.verify.hung import TIMED_OUT, hung
 from mlpack.verify.polling import polling
 from mlpack.verify.run import Answer, Run
 
@@ -90,13 +92,21 @@ def _judge(run: Run, wrong: tuple[str, ...], past: tuple[str, ...]) -> Answer:
     if load.errors:
         kinds = tuple(f"{count} x {kind}" for kind, count in load.error_kinds.items())
         evidence, words, hint = [*kinds, *wrong, numbers], f"{load.errors} of {load.requests} requests failed", None
+        kind: str | None = None
+        patches: tuple[Patch, ...] = ()
         for instance in run.instances:
             cause = run.cause(instance)
             if cause.words:
                 words += f"; {cause.words}"
                 evidence += cause.evidence
                 hint = cause.hint
-        return Answer("failed", words, tuple(evidence), hint or "lower the concurrency, or raise the timeouts")
+            stuck = hung(run, instance) if TIMED_OUT in load.error_kinds and not cause.words else None
+            if stuck is not None:
+                kind, patches = stuck.kind, stuck.patches
+                words, hint = f"{words}; {stuck.words}", stuck.hint
+                evidence += stuck.evidence
+        hint = hint or "lower the concurrency, or raise the timeouts"
+        return Answer("failed", words, tuple(evidence), hint, patches, kind)
     goal_s = spec.verify.p95_s or spec.load.p95_s
     if goal_s is not None and load.p95_s > goal_s:
         words = f"p95 is {show_duration(load.p95_s)}, the goal is {show_duration(goal_s)}"

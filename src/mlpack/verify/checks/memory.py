@@ -48,7 +48,10 @@ def check(run: Run) -> Answer:
         hint = (
             "`mlpack verify --calibrate` (or `mlpack estimate --measure`) corrects the footprint; then `mlpack render`"
         )
-        kind = "limit-too-low" if any(w.peaks().need_bytes > _limit(run, w) for w in run.watches) else "prediction-off"
+        kind: str | None = None  # a kill's own kind and remedy, where there was one
+        if not [run.cause(watch.instance) for watch in run.watches if watch.oom_kills()]:
+            over = any(watch.peaks().need_bytes > _limit(run, watch) for watch in run.watches)
+            kind = "limit-too-low" if over else "prediction-off"
         return Answer("failed", wrong[0], (*wrong[1:], *evidence, *unproven), hint, _patches(run), kind)
     if unproven:
         return Answer("not_proven", unproven[0], (*unproven[1:], *evidence))

@@ -8,6 +8,7 @@ from mlpack.launchers.base import Instance
 from mlpack.units import show_duration
 from mlpack.verify.asking import largest
 from mlpack.verify.busy import busy_words
+from mlpack.verify.hung import TIMED_OUT, hung
 from mlpack.verify.proxies import proxy_ready
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import eyes_for
@@ -135,4 +136,8 @@ def _first_inference(run: Run, instance: Instance) -> Answer | None:
     hint = cause.hint or "health must say 200 only after every model is loaded, and answers must be right"
     if cause.words:
         words += f": {cause.words}"
+    stuck = hung(run, instance) if asked.kind == TIMED_OUT and not cause.words else None
+    if stuck is not None:
+        evidence = (*asked.words, *stuck.evidence, *cause.evidence)
+        return Answer("failed", f"{words}: {stuck.words}", evidence, stuck.hint, stuck.patches, stuck.kind)
     return Answer("failed", words, (*asked.words, *cause.evidence), hint)
