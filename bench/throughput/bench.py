@@ -36,7 +36,7 @@ from bench.throughput.timed import CHOICE, MORE_ROUNDS, ROUNDS, WINDOW_S, final,
 TEAMS = (Point(1, 2), Point(2, 2))
 """Where OMP_WAIT_POLICY could matter: a team of one thread never waits."""
 POLICY_ROUNDS = 5
-SCREEN_S, FINAL_S, POLICY_S = 20.0, 200.0, 100.0
+SCREEN_S, FINAL_S, POLICY_S = 20.0, 160.0, 70.0
 """What one point alone, one final and one comparison of policies take in practice: what --for must still have."""
 UNTIMED = frozenset({"bench.py", "kept.py", "report.py", "timed.py"})
 """What changes no measured number by itself; a changed window or number of rounds wants --fresh."""
@@ -60,8 +60,8 @@ def points_of(made: Ready, quick: bool) -> list[Point]:
     return grid(policies=made.policies, preloads=made.preloads, quick=quick)
 
 
-def run(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, Any]:
-    """The finalists of one screened case against each other; its whole result."""
+def compare(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, Any]:
+    """The finalists of one screened case against each other; its result, but for the wait policy."""
     points = points_of(made, quick)
     others = peers(len(os.sched_getaffinity(0)), preloads=made.service.server == "gunicorn")
     screened = {point.name: kept.points[f"screen {point.name}"] for point in points}
@@ -76,16 +76,6 @@ def run(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, Any]
         clock.need(FINAL_S)
         print(f"{made.case.name}: final of {len(finalists)} ...", flush=True)
     measured = kept.get(name, lambda: final(made, finalists, (2, 0) if quick else (ROUNDS, MORE_ROUNDS)))
-    policies: dict[str, Any] = {}
-    pairs = {point: replace(point, passive=True) for point in TEAMS} if made.policies else {}
-    if pairs:
-        if "policy" not in kept.points:
-            clock.need(POLICY_S)
-            print(f"{made.case.name}: with OMP_WAIT_POLICY and without ...", flush=True)
-        both: dict[str, Point | None] = {point.name: point for pair in pairs.items() for point in pair}
-        rounds = 2 if quick else POLICY_ROUNDS
-        answered = kept.get("policy", lambda: final(made, both, (rounds, 0)))
-        policies = policy(answered, {one.name: other.name for one, other in pairs.items()})
     return {
         "case": made.case.name,
         "server": made.service.server,
@@ -95,12 +85,24 @@ def run(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, Any]
         "choice": made.choice.name,
         "choice_limit_bytes": made.limit(planned=True).memory_bytes,
         "openmp_policy_read": made.policies,
-        "policy": policies,
         "preload": made.service.preload.because,
         "grid": [{"point": point.name, **screened[point.name]} for point in points],
         "rows": rows(measured, {name: point.name for name, point in finalists.items() if point}, CHOICE),
         "versions": made.versions,
     }
+
+
+def policies(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, Any]:
+    """What OMP_WAIT_POLICY=PASSIVE does to teams of several threads; empty where no library reads it."""
+    if not made.policies:
+        return {}
+    pairs = {point: replace(point, passive=True) for point in TEAMS}
+    if "policy" not in kept.points:
+        clock.need(POLICY_S)
+        print(f"{made.case.name}: with OMP_WAIT_POLICY and without ...", flush=True)
+    both: dict[str, Point | None] = {point.name: point for pair in pairs.items() for point in pair}
+    answered = kept.get("policy", lambda: final(made, both, (2 if quick else POLICY_ROUNDS, 0)))
+    return policy(answered, {one.name: other.name for one, other in pairs.items()})
 
 
 def _key(made: Ready, quick: bool) -> str:
@@ -137,8 +139,10 @@ def main() -> int:
     try:
         screen_all(prepared, kept, quick=told.quick, clock=clock)
         for made in prepared:
-            results.append(run(made, kept[made.case.name], quick=told.quick, clock=clock))
+            results.append(compare(made, kept[made.case.name], quick=told.quick, clock=clock))
             show(results[-1])
+        for made, result in zip(prepared, results, strict=True):
+            result["policy"] = policies(made, kept[made.case.name], quick=told.quick, clock=clock)
     except OutOfTime:
         print("the time is used up; the same command goes on")
         return 75

@@ -21,34 +21,38 @@ ANSWERS_PER_WORKER = 6
 """Before a point counts: a worker's first requests compile, allocate and fill caches."""
 WARM_AT_MOST_S = 8.0
 ROUNDS, MORE_ROUNDS = 3, 8
-"""Of all finalists, and then of those that come within NEAR of the best one so far."""
-NEAR = 0.9
+"""Of all finalists, and then of the choice and the MOST_NEAR best others within NEAR of the best so far."""
+NEAR, MOST_NEAR = 0.9, 3
 SETTLE_S = 0.3
 FULL_BYTES = 2 * 2**30
 """Memory that stays free while finalists are alive; those that no longer fit are left out, aloud."""
 
 
-def begin(made: Ready, point: Point | None, log: str) -> server.Running:
-    """Start a point (None: mlpack's, exactly as rendered and under its own limit) and warm it. Raises NotReady."""
+def launch(made: Ready, point: Point | None, log: str) -> server.Running:
+    """Start a point (None: mlpack's, exactly as rendered and under its own limit) and wait for nothing."""
     wanted = made.limit(planned=point is None)
-    running = server.start(made.argv(point), made.environ(point), made.folder, wanted, made.folder / log)
+    return server.start(made.argv(point), made.environ(point), made.folder, wanted, made.folder / log)
+
+
+def warm(made: Ready, point: Point | None, running: server.Running) -> None:
+    """Wait until every worker has loaded, and answer some requests. Raises NotReady, with the point ended."""
     workers = made.choice.workers if point is None else point.workers
     try:
         running.ready(made.plan.spec.services["web"].health or "/", workers)
         answers = ANSWERS_PER_WORKER * workers
-        warm = client.load(running.port, made.request, WARM_S, at_least=answers, at_most_s=WARM_AT_MOST_S)
-        if not warm.moments:
-            raise server.NotReady(warm.errors[0] if warm.errors else "no answer")
+        tally = client.load(running.port, made.request, WARM_S, at_least=answers, at_most_s=WARM_AT_MOST_S)
+        if not tally.moments:
+            raise server.NotReady(tally.errors[0] if tally.errors else "no answer")
     except BaseException:
         running.stop()
         raise
-    return running
 
 
 def screen(made: Ready, point: Point) -> dict[str, Any]:
     """One point alone, once."""
+    running = launch(made, point, "screen.log")
     try:
-        running = begin(made, point, "screen.log")
+        warm(made, point, running)
     except server.NotReady as error:
         return {"rps": 0.0, "errors": 1, "failed": str(error)[-200:]}
     try:
@@ -73,11 +77,14 @@ def final(made: Ready, points: dict[str, Point | None], rounds: tuple[int, int])
         for i, (name, point) in enumerate(points.items()):
             if available_bytes() < FULL_BYTES:
                 found[name]["failed"] = "no memory left to keep it alive beside the others"
-                continue
+            else:
+                alive[name] = launch(made, point, f"final-{i}.log")
+        for name in list(alive):  # they load side by side
             try:
-                alive[name] = begin(made, point, f"final-{i}.log")
+                warm(made, points[name], alive[name])
             except server.NotReady as error:
                 found[name]["failed"] = str(error)[-200:]
+                del alive[name]
         taking = list(alive)
         for number in range(sum(rounds)):
             if number == rounds[0]:
@@ -102,9 +109,10 @@ def final(made: Ready, points: dict[str, Point | None], rounds: tuple[int, int])
 
 
 def near(found: dict[str, Any], alive: dict[str, server.Running]) -> list[str]:
-    """The choice, and whoever may still be the best."""
+    """The choice, and those of the others that may still be the best."""
     shares = {row["name"]: row["of_best"] for row in rows(found, {}, CHOICE)}
-    return [name for name in alive if name == CHOICE or shares[name] >= NEAR * max(shares.values())]
+    others = sorted((name for name in alive if name != CHOICE), key=lambda name: -shares[name])
+    return [CHOICE, *(name for name in others[:MOST_NEAR] if shares[name] >= NEAR * max(shares.values()))]
 
 
 def available_bytes() -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from mlpack.plan import Decided
 from mlpack.planner.alternatives import must_bytes
@@ -18,8 +19,7 @@ from mlpack.spec import Spec
 from mlpack.units import MIB, show_mib
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A service's ways to run with their needs, those that load in turn apart. ``smallest`` needs the least, ``wished``
     is taken if memory abounds."""
 
@@ -74,8 +74,7 @@ class Claim:
         return self.wished.replicas * (self.subject.service.memory_bytes or self.needs[self.wished].limit)
 
 
-@dataclass(frozen=True)
-class Settled:
+class Settled(NamedTuple):
     """The outcome for one service: its choice, its sum, and the limit of one replica."""
 
     subject: Subject

@@ -176,7 +176,7 @@ def _subject(
         known = ", ".join(catalog.servers)
         raise SpecError(f"there is no server {service.server!r}", where=f"services.{name}.server", hint=known)
     loads = [n for n in (spec.load.concurrency, spec.verify.concurrency) if n is not None]
-    footprint = footprints.get(name) or packaged_footprint(name, server.FACTS)
+    footprint = footprints.get(name) or packaged_footprint(server.FACTS)
     packaged = all(region.source == "default" for region in footprint.regions)
     return Subject(
         name=name,

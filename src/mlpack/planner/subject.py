@@ -118,16 +118,13 @@ class Choice(NamedTuple):
     """Workers load one after the other."""
 
 
-def packaged_footprint(name: str, facts: ServerFacts) -> Footprint:
-    """The footprint of a program that nobody estimated: its server's packaged numbers, and nothing of an app."""
-    regions = _packaged_regions(facts.name, facts.anonymous_bytes, facts.mapped_bytes, facts.source)
-    return Footprint(
-        service=name, source="estimated", regions=regions, concurrency=1_000_000, load_s=facts.start_s, request_s=0.1
-    )
+def packaged_footprint(facts: ServerFacts) -> Footprint:
+    """One process of a program that nobody estimated: its server's packaged numbers, and nothing of an app."""
+    return _packaged(facts.name, facts.anonymous_bytes, facts.mapped_bytes, facts.start_s, facts.source)
 
 
 @lru_cache(maxsize=64)
-def _packaged_regions(program: ServerName, anonymous: int, mapped: int, source: str) -> tuple[Region, ...]:
+def _packaged(program: ServerName, anonymous: int, mapped: int, start_s: float, source: str) -> Footprint:
     def region(kind: Literal["anonymous", "mapped"], count: int) -> Region:
         return Region(
             name=program,
@@ -140,4 +137,7 @@ def _packaged_regions(program: ServerName, anonymous: int, mapped: int, source: 
             because=source,
         )
 
-    return region("anonymous", anonymous), region("mapped", mapped)
+    regions = (region("anonymous", anonymous), region("mapped", mapped))
+    return Footprint(
+        service=program, source="estimated", regions=regions, concurrency=1_000_000, load_s=start_s, request_s=0.1
+    )
