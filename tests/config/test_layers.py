@@ -152,3 +152,15 @@ def test_anchors_and_merge_keys_are_understood(load: Load) -> None:
     texts = {name: {k: v.text for k, v in s.env.items()} for name, s in loaded.spec.services.items()}
     assert texts["b"] == {"A": "one", "B": "three"}
     assert texts["c"] == texts["web"] == {"A": "one", "B": "two"}
+
+
+def test_a_profile_leaves_a_service_out(load: Load) -> None:
+    own = """\
+  extra: {server: redis}
+profiles:
+  without: {services: {extra: null}}
+  with: {services: {extra: {port: 1}}}
+"""
+    assert sorted(load(own).spec.services) == ["extra", "web"]
+    assert sorted(load(own, profiles=("without",)).spec.services) == ["web"]
+    assert load(own, profiles=("with",)).spec.services["extra"].port == 1

@@ -1,4 +1,7 @@
-"""Layers into one: mappings merge key by key, everything else is replaced by the later layer."""
+"""Layers into one: mappings merge key by key, everything else is replaced by the later layer.
+
+A service that a later layer leaves empty (``llm: null``) is left out: a profile's way to run without it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ def merge(under: Tree, over: Tree) -> Tree:
         return over
     items = dict(under.items)
     for key, tree in over.items.items():
-        items[key] = merge(items[key], tree) if key in items else tree
+        if key in items and _is_service(items[key]) and _is_null(tree):
+            del items[key]
+        else:
+            items[key] = merge(items[key], tree) if key in items else tree
     return Branch(items, under.mark)
 
 
@@ -19,3 +25,11 @@ def _is_reference(tree: Branch) -> bool:
     return len(tree.items) == 1 and all(
         key in ("from", "secret") and isinstance(value, Leaf) for key, value in tree.items.items()
     )
+
+
+def _is_service(tree: Tree) -> bool:
+    return isinstance(tree, Branch) and "server" in tree.items
+
+
+def _is_null(tree: Tree) -> bool:
+    return isinstance(tree, Leaf) and not tree.quoted and tree.text in ("~", "null")
