@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -190,12 +191,14 @@ def audit(
     override: Annotated[bool, typer.Option("--override", help="Write compose.override.yaml beside the file.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Propose a mlpack.yaml for it.")] = False,
     fail_on: Annotated[str, typer.Option(help="error, warning, note or never: from where on to exit 1.")] = "warning",
+    annotate: Annotated[str, typer.Option(help="auto, github, gitlab or never: findings for the CI's pages.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Say what is wrong with a deployment that mlpack did not write: before, after, and why."""
     from mlpack.commands.audit import audit_command
 
-    stop(audit_command(files, host, sarif_file=sarif, override=override, write=write, fail_on=fail_on, as_json=as_json))
+    told = {"override": override, "write": write, "as_json": as_json}
+    stop(audit_command(files, host, sarif_file=sarif, fail_on=fail_on, annotate_for=annotate, **told))
 
 
 @app.command()
@@ -231,6 +234,10 @@ def main() -> NoReturn:
         from mlpack.console import show_error
 
         show_error(error)
+        if os.environ.get("GITHUB_ACTIONS"):
+            from mlpack.commands.annotate import annotate_error
+
+            annotate_error(error)
         sys.exit(error.exit_code)
     except Exception as error:
         from mlpack.console import show_bug

@@ -26,13 +26,13 @@ def test_the_report_is_shown_and_kept(
     check = CheckResult.model_validate({"name": "answers", "status": status, "summary": "asked"})
     made = VerifyReport(project="tiny", profiles=("prod",), launcher="process", checks=(check,))
     monkeypatch.setattr(command, "verify", lambda *_, **__: made)
-    assert command.verify_command(project, ("prod",), "auto", None, None, as_json=False) == code
+    assert command.verify_command(project, ("prod",), "auto", None, (), as_json=False) == code
     assert status.upper() in capsys.readouterr().out
     assert VerifyReport.model_validate_json((project / "deploy/prod/verify.json").read_text()) == made
     assert mlpack("render", "prod", "--check").returncode == 0, "the report is not a rendered file"
 
     elsewhere = project / "report.json"
-    command.verify_command(project, ("prod",), "auto", None, elsewhere, as_json=True)
+    command.verify_command(project, ("prod",), "auto", None, (elsewhere,), as_json=True)
     assert VerifyReport.model_validate_json(elsewhere.read_text()) == made
 
 
@@ -44,7 +44,7 @@ def test_without_the_planned_card_the_exit_code_is_its_own(
     cards = CheckResult(name="cards", status="not_proven", summary="no NVIDIA card")
     made = VerifyReport(project="tiny", profiles=("prod",), launcher="compose", checks=(built, cards))
     monkeypatch.setattr(command, "verify", lambda *_, **__: made)
-    assert command.verify_command(project, ("prod",), "auto", None, None, as_json=False) == 4
+    assert command.verify_command(project, ("prod",), "auto", None, (), as_json=False) == 4
     assert capsys.readouterr().out.startswith("NOT PROVEN")
 
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlpack.audit.deployment import Deployment
-from mlpack.audit.finding import SEVERITIES, AuditFinding, Hit, Severity, finding
+from mlpack.audit.finding import SEVERITIES, AuditFinding, AuditReport, Hit, Severity, finding
 from mlpack.audit.override import override_text
 from mlpack.audit.read import read_deployment
 from mlpack.audit.rules import RULES
 
-__all__ = ["RULES", "SEVERITIES", "AuditFinding", "Severity", "audit", "once", "override_text", "read_deployment"]
+__all__ = [
+    "RULES",
+    "SEVERITIES",
+    "AuditFinding",
+    "AuditReport",
+    "Severity",
+    "audit",
+    "once",
+    "override_text",
+    "read_deployment",
+]
 
 
 def audit(deployment: Deployment) -> tuple[tuple[AuditFinding, Hit], ...]:

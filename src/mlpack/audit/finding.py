@@ -33,6 +33,15 @@ class AuditFinding(Noun):
     source: str
 
 
+class AuditReport(Noun):
+    """What ``audit --json`` prints: the findings, the worst first, and what could not be read."""
+
+    schema_version: Literal[1] = 1
+    findings: tuple[AuditFinding, ...]
+    unread: tuple[str, ...] = ()
+    """A line each, with the reason: an audit that is silent about a thing may not have seen it."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """One place where a rule applies. ``change`` is what mends it in an override of the service, where that can."""

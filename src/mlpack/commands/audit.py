@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from mlpack import __version__
-from mlpack.audit import RULES, SEVERITIES, AuditFinding, audit, once, override_text, read_deployment
+from mlpack.audit import RULES, SEVERITIES, AuditFinding, AuditReport, audit, once, override_text, read_deployment
 from mlpack.audit.deployment import Deployment
 from mlpack.audit.override import HEADER
+from mlpack.commands.annotate import annotate, in_repository, require_ci
 from mlpack.commands.host import read_host
 from mlpack.console import heading, say, table
 from mlpack.errors import ExitCode, MlpackError, UsageError
 from mlpack.init import detect, write_spec
+from mlpack.reports.annotations import Annotation
 from mlpack.reports.sarif import SarifResult, SarifRule, sarif
 from mlpack.units import counted
 from mlpack.write.single import replace_file
@@ -31,11 +32,13 @@ def audit_command(
     override: bool = False,
     write: bool = False,
     fail_on: str = "warning",
+    annotate_for: str = "never",
     as_json: bool = False,
 ) -> int:
     """Audit, show, write; FAILED where something of severity ``fail_on`` or worse was found. Raises MlpackError."""
     if fail_on not in (*SEVERITIES, NEVER):
         raise UsageError(f"no severity {fail_on!r}", where="--fail-on", hint=f"one of {', '.join(SEVERITIES)}, {NEVER}")
+    ci = require_ci(annotate_for)
     facts = read_host(host) if host is not None else None
     deployment = read_deployment(paths, facts, str(host) if host is not None else "")
     pairs = audit(deployment)
@@ -47,12 +50,14 @@ def audit_command(
         replace_file(sarif_file, _sarif(found))
         written.append(f"wrote {sarif_file}")
     if as_json:
-        rows = [one.model_dump(mode="json") for one in found]
-        say(json.dumps({"schema_version": 1, "findings": rows, "unread": deployment.unread}, indent=2))
+        say(AuditReport(findings=found, unread=tuple(deployment.unread)).to_json().rstrip())
     else:
         _show(found, deployment)
         for line in written:
             say(line)
+    annotate(
+        ci, [Annotation(one.rule, one.severity, _words(one), in_repository(Path(one.file)), one.line) for one in found]
+    )
     worst = min((SEVERITIES.index(one.severity) for one in found), default=len(SEVERITIES))
     bad = fail_on != NEVER and worst <= SEVERITIES.index(fail_on)
     return ExitCode.FAILED if bad else ExitCode.OK
@@ -84,11 +89,12 @@ def _show(found: Sequence[AuditFinding], deployment: Deployment) -> None:
 
 def _sarif(found: Sequence[AuditFinding]) -> str:
     rules = [SarifRule(rule.id, rule.severity, rule.summary, f"Source: {rule.source}") for rule in RULES]
-    results = [
-        SarifResult(one.rule, one.severity, f"{one.before} -> {one.after}: {one.because}", one.file, one.line)
-        for one in found
-    ]
+    results = [SarifResult(one.rule, one.severity, _words(one), one.file, one.line) for one in found]
     return sarif(rules, results, __version__)
+
+
+def _words(one: AuditFinding) -> str:
+    return f"{one.before} -> {one.after}: {one.because}"
 
 
 def _compose_file(paths: Sequence[Path], option: str) -> Path:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from mlpack.commands import calibrate as calibration
 from mlpack.commands import fix as fixing
+from mlpack.commands.annotate import annotate_report, require_ci
 from mlpack.console import progress, say
 from mlpack.errors import ExitCode, LockError
 from mlpack.flow import output_folder
 from mlpack.project import find_root
+from mlpack.reports.forms import report_text, require_form
 from mlpack.reports.terminal import lines
 from mlpack.verify import verify
 from mlpack.verify.fix import patches_of
@@ -23,16 +25,21 @@ def verify_command(
     profiles: tuple[str, ...],
     launcher: str,
     python: Path | None,
-    report_file: Path | None,
+    report_files: tuple[Path, ...],
     *,
     as_json: bool,
+    annotate: str = "never",
     fix: bool = False,
     calibrate: bool = False,
 ) -> int:
     """Verify deploy/<profiles>: 0 when no check failed, 1 when one did, 4 where the planned cards are not here.
 
-    The report is also kept as JSON: in ``report_file``, else as verify.json beside the rendered files, which it is not
-    one of. ``fix``: change mlpack.yaml as the failed checks propose. ``calibrate``: keep what was measured."""
+    The report is also kept in ``report_files``, each in the form of its name; as verify.json beside the rendered
+    files, which it is not one of, unless one of them is JSON. ``annotate``: see commands.annotate.
+    ``fix``: change mlpack.yaml as the failed checks propose. ``calibrate``: keep what was measured."""
+    for path in report_files:
+        require_form(path)
+    ci = require_ci(annotate)
     root = find_root(project)
     folder = output_folder(root, profiles)
     lock = read_lock(folder)
@@ -48,9 +55,11 @@ def verify_command(
     else:
         for line in lines(report):
             say(line)
-    target = report_file or folder / REPORT_NAME
-    replace_file(target, report.to_json())  # after it was shown: a folder that refuses it loses nothing
-    progress(f"report: {target}")
+    kept = any(path.suffix.lower() == ".json" for path in report_files)
+    for target in (*report_files, *(() if kept else (folder / REPORT_NAME,))):
+        replace_file(target, report_text(report, lock.plan, target))  # after it was shown: a refusal loses nothing
+        progress(f"report: {target}")
+    annotate_report(ci, report, root)
     if calibrate:
         calibration.calibrate(root, lock, report, profiles)
     patches = patches_of(report)

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from mlpack.audit.finding import AuditReport
 from mlpack.config.check.services import RUNS_AN_APP
 from mlpack.config.schema_docs import docstrings, nouns_below
 from mlpack.config.shape import keys_of
@@ -32,6 +33,7 @@ NOUNS: Mapping[str, type[Noun]] = {
     "report": VerifyReport,
     "lock": Lock,
     "footprint": FootprintFile,
+    "audit": AuditReport,
 }
 NAMES = ("spec", "profile", *NOUNS)
 PATTERNS = {

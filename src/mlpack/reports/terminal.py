@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from mlpack.report import CheckResult, LoadResult, ServiceMeasurement, Status, VerifyReport
+from mlpack.reports.plain import plain
 from mlpack.units import show_bytes, show_duration, show_mib
 
 ORDER: tuple[Status, ...] = ("failed", "not_proven", "skipped", "passed")
@@ -29,7 +30,7 @@ def lines(report: VerifyReport) -> tuple[str, ...]:
         parts.append(("", *_memory(report.services)))
     if report.load is not None:
         parts.append(("", *_load(report.load)))
-    return tuple(_plain(line) for part in parts for line in part)
+    return tuple(plain(line) for part in parts for line in part)
 
 
 def verdict(report: VerifyReport) -> str:
@@ -115,10 +116,3 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for first, *others in rows:
         cells = [f"{first:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))]
         yield "  ".join(cells)
-
-
-def _plain(line: str) -> str:
-    """``line`` without trailing blanks; tabs as blanks, other control characters escaped: logs of a container must
-    not steer the reader's terminal."""
-    expanded = line.expandtabs(4).rstrip()
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in expanded)
