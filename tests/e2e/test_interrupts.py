@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import tempfile
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,4 +87,62 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(project: Project) -> 
         finish(child)
         LAUNCHERS["compose"].sweep(current_owner(), os.environ, said.append)
         assert any("killed run" in line for line in said)
+        assert left(child.pid) == []
+
+
+class Passage:
+    """A socket that stands before the engine's own, and can be taken away: the engine restarts, or its VM stops."""
+
+    def __init__(self, path: Path, engine_at: str) -> None:
+        self.path, self._engine_at = path, engine_at
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(64)
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self._engine_at)
+                self._open += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Nobody answers any more, and every connection breaks."""
+        self.path.unlink()
+        for one in (self._listener, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+def test_an_engine_that_goes_away_is_transient_and_the_next_run_cleans_up(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = dict(os.environ)
+    at = real.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path may have 108 characters
+        passage = Passage(Path(folder) / "engine.sock", at)
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{passage.path}")
+        with verifying(project("never"), endless(), "compose") as child:
+            wait_for(child, "ready ...")
+            passage.close()
+            assert finish(child, within_s=120) == 75
+        mine = [found for found in engine.labelled(real) if f" pid={child.pid} " in found.label]
+        assert mine, "nothing was left: the engine was not away"
+        said: list[str] = []
+        LAUNCHERS["compose"].sweep(current_owner(), real, said.append)
+        assert any("killed run" in line for line in said)
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{at}")
         assert left(child.pid) == []

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 MODE = os.environ.get("MODE", "ok")
 kept: list[bytes] = []
@@ -23,11 +24,23 @@ class Handler(BaseHTTPRequestHandler):
     """GET /health and POST /predict, doubling x with a few milliseconds of work."""
 
     def do_GET(self) -> None:
-        """Health."""
+        """Health, or whether a job is done."""
+        if self.path.startswith("/jobs/"):
+            done = Path("queue", f"{self.path.removeprefix('/jobs/')}.done").exists()
+            self.reply(200, {"state": "done" if done else "open"})
+            return
         self.reply(503 if MODE == "never" else 200, {"ready": True})
 
     def do_POST(self) -> None:
-        """2 x."""
+        """2 x; or a job for the queue's workers, if there are any."""
+        if self.path == "/jobs":
+            self.rfile.read(int(self.headers["Content-Length"]))
+            Path("queue").mkdir(exist_ok=True)
+            job = f"{time.monotonic_ns()}-{os.getpid()}"
+            Path("queue", f"{job}.new").touch()
+            Path("queue", f"{job}.new").rename(Path("queue", f"{job}.todo"))
+            self.reply(202, {"id": job})
+            return
         try:
             x = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["x"]
         except (ValueError, KeyError, TypeError):

@@ -23,6 +23,7 @@ KINDS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 """What a run can leave behind: how to list it and how to remove it, in the order in which removal works."""
 
 
+UNREACHABLE = "Cannot connect to the Docker daemon"
 NOT_ALLOWED = "this user may not talk to the container engine (permission denied on its socket)"
 NOT_ALLOWED_HINT = (
     "add the user to the group `docker` (`sudo usermod -aG docker $USER`, then log in again; members are as good as "
@@ -77,9 +78,11 @@ def require(environ: Mapping[str, str]) -> None:
 
 
 def inspect(ident: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
-    """Everything the engine knows of a container; None when it is gone."""
+    """Everything the engine knows of a container; None when it is gone. Raises TransientError: the engine is gone."""
     answer = docker(("container", "inspect", ident), environ)
     if answer.code != 0:
+        if UNREACHABLE in answer.stderr:
+            raise TransientError("the container engine stopped answering: " + last_line(answer.stderr))
         return None
     found: list[dict[str, Any]] = json.loads(answer.stdout)
     return found[0] if found else None

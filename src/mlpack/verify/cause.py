@@ -115,6 +115,14 @@ SIGNS: tuple[Sign, ...] = (
         sure=True,
     ),
     _sign(
+        "child-start",
+        "Timed out waiting for UP message",
+        "a child of the queue's worker takes longer to load than proc_alive_timeout: measure the load time "
+        "(`mlpack estimate --measure`), which sets it",
+        "replacements of its children are killed before they have loaded",
+        sure=True,
+    ),
+    _sign(
         "task-lost",
         r"WorkerLostError",
         "the queue's child died: the task is lost unless it is acknowledged late "

@@ -7,6 +7,7 @@ import threading
 import time
 
 from mlpack.launchers.base import Instance
+from mlpack.spec import Request
 from mlpack.units import show_duration
 from mlpack.verify.acting import send
 from mlpack.verify.asking import Asked, Asker, largest
@@ -27,7 +28,8 @@ MOST_S = 60.0
 def task_survives(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) -> Answer | None:
     """Ask the largest request that reaches ``instance``, kill the child at work, wait for the answer. None where that
     was not possible (too quick, too slow, nothing computes): then a child is killed at rest."""
-    names = [name for name in largest(run.plan.spec.requests) if instance.service in run.services_of(name)]
+    # no request names a queue's worker; those that wait for an outcome are the ones that reach it
+    names = [name for name in largest(run.plan.spec.requests) if _waits(run.plan.spec.requests[name])]
     if not names or not isinstance(eyes, HostEyes):
         return None
     alone_s = run.alone_s.get(names[0]) or run.asking().ask(names[0]).elapsed_s
@@ -43,6 +45,10 @@ def task_survives(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) 
         if victim is not None:
             return _judge(run, instance, asked[0], names[0])
     return None
+
+
+def _waits(request: Request) -> bool:
+    return any(step.until is not None for step in request.steps)
 
 
 def _ask(asker: Asker, name: str, asked: list[Asked]) -> None:

@@ -33,7 +33,7 @@ def check(run: Run) -> Answer:
     for watch, measured in zip(run.watches, run.measurements, strict=True):
         service = run.service(watch.instance)
         evidence.append(_sum(watch, measured))
-        wrong += _over(watch, measured)
+        wrong += _over(watch, measured, service)
         if run.load is None:
             unproven.append(f"{watch.instance.name}: without the load its peak is not known")
         else:
@@ -89,6 +89,12 @@ def band(service: ServicePlan) -> tuple[int, int, str]:
     return service.memory.lower_bytes, round(ESTIMATE_OVER * predicted), words
 
 
+def held_bytes(measured: ServiceMeasurement, service: ServicePlan) -> int:
+    """The peak need without mapped pages beyond the planned ones: /proc shows all that were touched, the start's too,
+    which are evicted where room is short; whether serving needs them, refaults tell."""
+    return measured.peak_need_bytes - max(0, measured.peak_mapped_bytes - service.memory.mapped_bytes)
+
+
 def _sum(watch: Watch, measured: ServiceMeasurement) -> str:
     return (
         f"{watch.instance.name}: needs {show_mib(measured.peak_need_bytes)} of {show_mib(measured.limit_bytes)}: "
@@ -97,13 +103,13 @@ def _sum(watch: Watch, measured: ServiceMeasurement) -> str:
     )
 
 
-def _over(watch: Watch, measured: ServiceMeasurement) -> list[str]:
+def _over(watch: Watch, measured: ServiceMeasurement, service: ServicePlan) -> list[str]:
     wrong = []
     name = watch.instance.name
     if measured.oom_kills:
         wrong.append(f"{name}: the kernel killed {measured.oom_kills} processes for memory (oom_kill)")
-    if measured.peak_need_bytes > measured.limit_bytes:
-        needs, limit = show_mib(measured.peak_need_bytes), show_mib(measured.limit_bytes)
+    if held_bytes(measured, service) > measured.limit_bytes:
+        needs, limit = show_mib(held_bytes(measured, service)), show_mib(measured.limit_bytes)
         wrong.append(f"{name} needs {needs}, its limit is {limit}: it would thrash or be killed")
     return wrong
 
@@ -112,9 +118,10 @@ def _judge_band(
     watch: Watch, measured: ServiceMeasurement, service: ServicePlan, evidence: list[str], wrong: list[str]
 ) -> None:
     low, high, words = band(service)
-    share = measured.peak_need_bytes / measured.predicted_bytes if measured.predicted_bytes else 0.0
+    held = held_bytes(measured, service)
+    share = held / measured.predicted_bytes if measured.predicted_bytes else 0.0
     line = f"{watch.instance.name}: {share:.2f} of the prediction, allowed: {words}"
-    (evidence if low <= measured.peak_need_bytes <= high else wrong).append(line)
+    (evidence if low <= held <= high else wrong).append(line)
 
 
 def _judge_cache(

@@ -1,0 +1,80 @@
+"""A queue's worker, for real: a child killed in its task, a task lost with it, children that do not come back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.children import left_here
+from tests.verify import hand
+
+from mlpack.lock import Lock
+from mlpack.report import CheckResult, VerifyReport
+from mlpack.spec import Expect, Request, Service, Step, Verify
+from mlpack.units import MIB
+from mlpack.verify import verify
+
+PYTHON = Path(sys.executable)
+
+
+def lock_of(mode: str) -> Lock:
+    """A web service that hands jobs to a worker with two children."""
+    steps = (
+        Step(to="web", method="POST", path="/jobs", json_={"x": 1}, expect=Expect(status=202)),
+        Step(to="web", path="/jobs/{id}", until=Expect(json_={"state": "done"}), within_s=4),
+    )
+    web = Service(server="gunicorn", app="app:app", interface="wsgi", port=8000, health="/health")
+    worker = Service(server="celery", app="app:app")
+    wanted = hand.spec(
+        {"job": Request(largest=True, steps=steps)},
+        services={"web": web, "worker": worker},
+        verify=Verify(requests=10, concurrency=2),
+    )
+    memory = hand.memory_plan(128 * MIB, peak_bytes=120 * MIB, lower_bytes=4 * MIB)
+    common: dict[str, Any] = {"memory": memory, "environment": {"MODE": mode}, "footprint_source": "estimated"}
+    plans = {
+        "web": hand.service_plan(start_period_s=30, **common),
+        "worker": hand.service_plan(server="celery", health=None, **common).model_copy(update={"port": None}),
+    }
+    return hand.lock(hand.plan(wanted=wanted).model_copy(update={"services": plans}))
+
+
+def verified(mode: str, root: Path) -> VerifyReport:
+    """Verified, without what the worker has no part in."""
+    skip = ("growth", "refuses", "health_hung", "threads")
+    return verify(root, lock_of(mode), launcher="process", python=PYTHON, host=hand.host(), skip=skip)
+
+
+def check(report: VerifyReport, name: str) -> CheckResult:
+    """The result of check ``name``."""
+    return next(result for result in report.checks if result.name == name)
+
+
+def test_a_task_whose_child_is_killed_is_done_all_the_same(queue_project: Path) -> None:
+    report = verified("ok", queue_project)
+    assert [(r.name, r.summary, r.evidence) for r in report.checks if r.status == "failed"] == []
+    said = "\n".join(check(report, "recovers").evidence)
+    assert "worker-1: its child was killed in the middle of job, which was done all the same" in said
+    assert "worker-1: a killed worker was replaced" in said
+    assert left_here(os.getpid()) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "failing", "kind", "says"),
+    [
+        ("lost", "recovers", "task-lost", "the task was lost"),
+        ("replaced", "load", "child-start", "killed before they have loaded"),
+    ],
+)
+def test_a_queue_that_loses_work_is_found(mode: str, failing: str, kind: str, says: str, queue_project: Path) -> None:
+    report = verified(mode, queue_project)
+    failed = [result.name for result in report.checks if result.status == "failed"]
+    assert failed[0] == failing, [(r.name, r.summary, r.evidence) for r in report.checks if r.status == "failed"]
+    result = check(report, failing)
+    assert result.cause == kind
+    assert says in result.summary + "".join(result.evidence)
+    assert result.hint
+    assert left_here(os.getpid()) == []
