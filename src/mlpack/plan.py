@@ -120,6 +120,17 @@ class CardPlan(Noun):
         return self.uuid or str(self.index)
 
 
+class ImageBase(Noun):
+    """What the image of a service on cards is built on."""
+
+    image: Decided[str]
+    """``slim`` (Python's own), or a reference of nvidia/cuda."""
+    builder: Decided[str] | None = None
+    """The image with CUDA's compiler, for the building stage; None where nothing is compiled."""
+    compiled: tuple[str, ...] = ()
+    """Packages that are compiled against the installed torch, hence after it."""
+
+
 class GpuPlan(Noun):
     """Where the workers of one replica compute: every one has a card."""
 
@@ -137,6 +148,8 @@ class GpuPlan(Noun):
     """Layers of a GGUF model on the card; None where the runtime knows no such thing."""
     environment: dict[str, Decided[str]] = {}
     """Variables that are set only where the card is."""
+    base: ImageBase | None = None
+    """None: no image is built for it."""
 
 
 class ServicePlan(Noun):

@@ -78,6 +78,9 @@ class Build(Noun):
     """PEM file of a company's certificate authority, used while building only."""
     platform: str | None = None
     """linux/amd64, linux/arm64: the image's platform where it is not the builder's."""
+    cuda_base: bool | None = None
+    """Whether an image for cards is built on NVIDIA's, with CUDA's libraries and, while building, its compiler; None:
+    where the packages need that."""
     context: str = "."
 
 

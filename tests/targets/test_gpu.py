@@ -221,39 +221,6 @@ def test_systemd_itself_reads_the_unit_and_scores_it_higher(tmp_path: Path) -> N
     assert scores["with"] > scores["without"]
 
 
-@pytest.mark.parametrize(
-    ("requirement", "hint"),
-    [
-        ("onnxruntime-gpu==1.31.1", r"onnxruntime-gpu\[cuda,cudnn\]"),
-        ("tensorflow>=2.18", r"tensorflow\[and-cuda\]"),
-        ("flash-attn==2.8.2", "nvidia/cuda:"),
-    ],
-)
-def test_an_image_that_would_lack_cuda_is_refused(requirement: str, hint: str) -> None:
-    with pytest.raises(SpecError) as refused:
-        render(plan_with(gpu(card(0))), {"web": [requirement]})
-    assert refused.value.hint is not None
-    assert hint.replace("\\", "") in refused.value.hint
-    assert render(plan_with(gpu(card(0))), {"web": ["onnxruntime-gpu[cuda,cudnn]", "tensorflow[and-cuda]", "torch"]})
-
-
-@pytest.mark.parametrize(
-    ("torch", "tag"),
-    [
-        ("torch==2.11.0", "13.0.2-"),
-        ("torch==2.9.1", "12.8.1-"),
-        ("torch==2.9.1+cu126", "12.6.3-"),
-        ("torch==2.5.1", "12.4.1-"),
-        ("torch==2.0.1", "11.8.0-"),
-    ],
-)
-def test_the_base_that_is_named_has_the_wheels_cuda(torch: str, tag: str) -> None:
-    with pytest.raises(SpecError) as refused:
-        render(plan_with(gpu(card(0))), {"web": [torch, "flash-attn==2.8.2"]})
-    assert refused.value.hint is not None
-    assert f"nvidia/cuda:{tag}cudnn" in refused.value.hint
-
-
 def test_torch_with_cuda_is_not_taken_from_the_index_without() -> None:
     files = {path: text for path, text in texts(plan_with(gpu(card(0))), web=["torch"]).items() if path == "Dockerfile"}
     assert "whl/cpu" not in files["Dockerfile"]

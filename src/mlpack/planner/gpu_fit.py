@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from mlpack.errors import DoesNotFit, SpecError
 from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
+from mlpack.plan import ImageBase
+from mlpack.planner.gpu_base import image_base
 from mlpack.planner.gpu_cards import Card, unusable
 from mlpack.planner.gpu_dtype import computes, dtypes_of, refused
 from mlpack.planner.gpu_need import CardNeed, card_need
@@ -16,6 +18,7 @@ from mlpack.planner.gpu_refusal import refuse_card
 from mlpack.planner.gpu_software import LLAMA_IMAGE_CUDA, Wheel, too_old, wheel_of
 from mlpack.planner.subject import Subject
 from mlpack.spec import Device, Spec
+from mlpack.targets.images import build_of
 from mlpack.units import ceil_mib
 
 SPREADS = frozenset({"gunicorn", "uvicorn", "celery"})
@@ -44,6 +47,7 @@ class Candidate:
     asked: Device
     layers: int | None = None
     """Layers of a GGUF model that fit; None: all, or it has no such thing."""
+    base: ImageBase | None = None
 
 
 def concurrency_of(subject: Subject) -> int:
@@ -79,7 +83,8 @@ def candidate(bench: Bench, subject: Subject) -> Candidate:
     subject = replace(subject, footprint=footprint)
     _software(host, subject, requirements, cards, where)
     able = _able(spec, subject, requirements, cards)
-    return _fitting(subject, need, able, cards, subject.service.device or spec.device)
+    base = _base(spec, subject, requirements, cards, host)
+    return replace(_fitting(subject, need, able, cards, subject.service.device or spec.device), base=base)
 
 
 def _no_card(host: HostFacts, name: str, where: str) -> DoesNotFit:
@@ -109,6 +114,19 @@ def _software(
             where=where,
             hint="install nvidia-container-toolkit, run `nvidia-ctk runtime configure --runtime=docker` and restart it",
         )
+
+
+def _base(
+    spec: Spec, subject: Subject, requirements: Sequence[str], cards: tuple[Card, ...], host: HostFacts
+) -> ImageBase | None:
+    """What an image that mlpack renders is built on; None where it renders none."""
+    service = subject.service
+    build = build_of(spec, service)
+    if subject.target != "compose" or service.image or build.dockerfile or subject.facts.image:
+        return None
+    wheel = wheel_of([runtime.name for runtime in subject.runtimes], requirements)
+    newest = max(card.capability for card in cards)
+    return image_base(subject.name, build, requirements, wheel=wheel, capability=newest, gpus=host.gpus)
 
 
 def _cdi(devices: Sequence[str]) -> bool:

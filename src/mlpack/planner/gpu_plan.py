@@ -32,6 +32,7 @@ def gpu_plan(host: HostFacts, seated: Seated, cards: tuple[Card, ...], workers: 
         access=_access(host),
         offload_layers=_layers(seated),
         environment=_environment(seated, cards[used[0]], workers=len(seats), spread=len(used) > 1),
+        base=seated.base,
     )
 
 

@@ -63,16 +63,17 @@ def wheel_of(runtimes: Sequence[str], requirements: Sequence[str]) -> Wheel | No
     if {"torch", "transformers"} & set(runtimes) and named:
         return _torch(requirements)
     if "onnxruntime" in runtimes and "onnxruntime-gpu" in named:
-        return Wheel("onnxruntime-gpu", _of(ONNXRUNTIME_CUDA, _bound(requirements, "onnxruntime-gpu")[0]))
+        return Wheel("onnxruntime-gpu", _of(ONNXRUNTIME_CUDA, bound(requirements, "onnxruntime-gpu")[0]))
     if "tensorflow" in runtimes and "tensorflow" in named:
-        return Wheel("tensorflow", _of(TENSORFLOW_CUDA, _bound(requirements, "tensorflow")[0]))
+        return Wheel("tensorflow", _of(TENSORFLOW_CUDA, bound(requirements, "tensorflow")[0]))
     return None
 
 
 def too_old(wheel_name: str, cuda: Version, capability: Version, gpus: GpuSetFacts) -> str | None:
     """Why the wheel's CUDA does not run on this driver or card, with what would; None where it does."""
     name = f"{wheel_name} brings CUDA {cuda[0]}.{cuda[1]}"
-    highest = int(gpus.cuda.partition(".")[0]) if gpus.cuda else None
+    top = cuda_of(gpus)
+    highest = top[0] if top else None
     if highest is not None and highest < cuda[0]:
         driver = f"driver {gpus.driver}" if gpus.driver else "the driver"
         return (
@@ -89,8 +90,14 @@ def too_old(wheel_name: str, cuda: Version, capability: Version, gpus: GpuSetFac
     return None
 
 
+def cuda_of(gpus: GpuSetFacts) -> Version | None:
+    """The highest CUDA that the driver knows; None where nothing tells."""
+    major, _, minor = (gpus.cuda or "").partition(".")
+    return (int(major), int(minor or 0)) if major.isdecimal() and (minor or "0").isdecimal() else None
+
+
 def _torch(requirements: Sequence[str]) -> Wheel:
-    version, local = _bound(requirements, "torch")
+    version, local = bound(requirements, "torch")
     if local == "cpu":
         return Wheel("torch", (0, 0), "torch is pinned to a +cpu build, which has no CUDA")
     stated = re.fullmatch(r"cu(\d\d)(\d+)", local or "")
@@ -106,7 +113,7 @@ def _of(table: tuple[tuple[Version, Version], ...], version: Version | None) -> 
     return next((cuda for least, cuda in table if version >= least), table[-1][1])
 
 
-def _bound(requirements: Sequence[str], package: str) -> tuple[Version | None, str | None]:
+def bound(requirements: Sequence[str], package: str) -> tuple[Version | None, str | None]:
     """The highest version that is admitted, and its local label (``cu126`` of ``==2.9.1+cu126``)."""
     for line in requirements:
         if distribution(line) == package:

@@ -6,7 +6,7 @@ from mlpack.artifact import Artifact
 from mlpack.plan import Plan
 from mlpack.render.guide import guide_view
 from mlpack.render.guide_units import units_view, whole_view
-from mlpack.render.refuse import refuse_cards, refuse_unrendered
+from mlpack.render.refuse import refuse_unrendered
 from mlpack.render.templates import render_template
 from mlpack.servers import SERVERS
 from mlpack.servers.cards import TEMPLATE as CARDS_TEMPLATE
@@ -30,7 +30,6 @@ def render(plan: Plan, requirements: Requirements | None = None) -> tuple[Artifa
     """
     refuse_unrendered(plan)
     known: Requirements = requirements or {}
-    refuse_cards(plan, known)
     files = [*_target_files(plan, known), *image_files(plan, known), *_server_files(plan), _guide(plan)]
     made = [Artifact(path=f.path, text=render_template(f.template, f.values), mode=f.mode) for f in files]
     return tuple(sorted(made, key=lambda artifact: artifact.path))

@@ -7,7 +7,7 @@ living ones share a card by accident.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mlpack.plan import GpuPlan, Plan
 from mlpack.servers.paths import deploy_folder
@@ -36,7 +36,7 @@ def cards_path(plan: Plan, name: str) -> str | None:
     return f"{deploy_folder(plan.profiles)}/{module}.py" if module else None
 
 
-def cards_values(plan: Plan, name: str) -> Mapping[str, object]:
+def cards_values(plan: Plan, name: str) -> dict[str, object]:
     """What the module says: the cards, and for uvicorn the app that it hands on."""
     service = plan.services[name]
     app = plan.spec.services[name].app or ""

@@ -15,6 +15,7 @@ from mlpack.spec import Build
 from mlpack.targets.base import Requirements, containers
 from mlpack.targets.conda import ARGUMENTS as CONDA_ARGS
 from mlpack.targets.dockerfile import health_script
+from mlpack.targets.gpu_image import image_arguments
 from mlpack.targets.hub import hub_mounts
 from mlpack.targets.images import Image, effective_build, image_of, profile_suffix, ready_made
 from mlpack.targets.programs import health_test, listens_on, program_argv, program_mounts, program_view
@@ -166,6 +167,7 @@ def _build(plan: Plan, name: str, image: Image | None) -> dict[str, object] | No
     args: dict[str, object] = dict.fromkeys(PASSED_ARGS) if image else {}
     if image and image.build.conda is not None:
         args |= dict.fromkeys(CONDA_ARGS)
+    args |= dict.fromkeys(image_arguments(plan, image)) if image else {}
     if build.index is not None:
         args["PIP_INDEX_URL"] = build.index
     return {

@@ -12,6 +12,7 @@ from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.ray import head_path
 from mlpack.targets import conda
 from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
+from mlpack.targets.gpu_image import cuda_values
 from mlpack.targets.hub import hub_folders
 from mlpack.targets.images import Image, base_image, extra_index, images, ready_made, requirement_files
 
@@ -64,6 +65,7 @@ def dockerfile_view(plan: Plan, image: Image, requirements: Requirements) -> dic
         "file": image.dockerfile,
         "title": plan.name,
         "base": base_image(image.build),
+        **cuda_values(plan, image),
         "apt": tuple(image.build.apt),
         "extra_index": extra_index(image, plan, names),
         "requirements_name": basename(wanted),

@@ -1,52 +1,71 @@
-"""Whether CUDA's wheels on the slim base are enough for an image, or what is missing where they are not. Pure."""
+"""An image for cards whose base is NVIDIA's: what its Dockerfile says beyond the usual one. Pure.
+
+The decision, with its reason, is the planner's (``planner/gpu_base.py``).
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from mlpack.plan import ImageBase, Plan
+from mlpack.targets.images import Image, base_image
 
-from mlpack.runtimes.libraries import distribution
-
-NEED_EXTRAS = {
-    "onnxruntime-gpu": (("cuda", "cudnn"), "onnxruntime-gpu[cuda,cudnn]"),
-    "tensorflow": (("and-cuda",), "tensorflow[and-cuda]"),
-}
-"""Packages that bring CUDA's libraries only when asked by these extras (their wheels' metadata)."""
-COMPILED = frozenset({"flash-attn", "apex", "deepspeed", "mamba-ssm", "causal-conv1d", "pytorch3d", "detectron2"})
-"""Packages that are compiled against CUDA at install, or at first use: the slim base has no compiler for it."""
-ENOUGH = "CUDA's libraries come with the wheels; only the driver is the host's, so the slim base is enough"
-CUDA_IMAGES: tuple[tuple[tuple[int, int], str], ...] = (
-    ((13, 0), "nvidia/cuda:13.0.2-cudnn-devel-ubuntu22.04"),
-    ((12, 8), "nvidia/cuda:12.8.1-cudnn-devel-ubuntu22.04"),
-    ((12, 6), "nvidia/cuda:12.6.3-cudnn-devel-ubuntu22.04"),
-    ((12, 0), "nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04"),
-    ((11, 0), "nvidia/cuda:11.8.0-cudnn8-devel-ubuntu22.04"),
+ARGUMENTS = ("PYTHON_IMAGE", "CUDA_BUILD_IMAGE")
+PYTHON_LIBRARIES = (
+    *("ca-certificates", "libbz2-1.0", "libdb5.3", "libexpat1", "libffi8", "libgdbm6", "liblzma5", "libncursesw6"),
+    *("libreadline8", "libsqlite3-0", "libssl3", "libuuid1", "netbase", "tzdata", "zlib1g"),
 )
-"""From so much CUDA in the wheel on, NVIDIA's image with a compiler of the same major version: what is compiled there
-runs beside the wheel's libraries, on the same drivers. Tags that public Dockerfiles use; not pulled here."""
-_EXTRAS = re.compile(r"^[^\[;@#]*\[([^\]]*)\]")
+"""What the official Python is linked with (its Dockerfile keeps these). Ubuntu 24.04 provides the names that it spells
+with t64 under the old ones too."""
+BUILDERS = ("setuptools", "wheel", "ninja", "packaging", "psutil")
+"""What packages with CUDA code are built with: without pip's isolation, in which they would not find torch."""
+MAX_JOBS = "4"
+"""nvcc takes several GB for each job (flash-attention's README); read by torch.utils.cpp_extension."""
 
 
-def cuda_image(cuda: tuple[int, int] | None) -> str:
-    """NVIDIA's image for wheels with that CUDA; the newest where nothing tells."""
-    return next((image for least, image in CUDA_IMAGES if cuda is not None and cuda >= least), CUDA_IMAGES[0][1])
+def base_of(plan: Plan, image: Image) -> ImageBase | None:
+    """NVIDIA's base of ``image``; None where Python's slim one is enough."""
+    bases = [gpu.base for name in image.services if (gpu := plan.services[name].gpu) and gpu.base]
+    return next((base for base in bases if base.image.value != "slim"), None)
 
 
-def missing_cuda(requirements: Iterable[str], cuda: tuple[int, int] | None = None) -> tuple[str, str] | None:
-    """What the slim base lacks for ``requirements``, whose wheels bring ``cuda``, and what to do; None where wheels are
-    enough."""
-    image = cuda_image(cuda)
-    for line in requirements:
-        name = distribution(line)
-        if name in COMPILED:
-            what = f"{name} is compiled with CUDA's own compiler, which no wheel brings"
-            return what, f"bring a Dockerfile of your own (build.dockerfile) on a base like {image}"
-        if name in NEED_EXTRAS:
-            wanted, spelling = NEED_EXTRAS[name]
-            found = _EXTRAS.match(line)
-            extras = {one.strip() for one in found.group(1).split(",")} if found else set()
-            if not set(wanted) <= extras:
-                what = f"{name} alone finds no CUDA libraries on the slim base"
-                hint = f"require {spelling}, whose extras bring them, or bring a Dockerfile of your own on {image}"
-                return what, hint
-    return None
+def cuda_values(plan: Plan, image: Image) -> dict[str, object]:
+    """``cuda`` and ``compiler`` of the Dockerfile; None each where there is no such thing."""
+    base = base_of(plan, image)
+    if base is None:
+        return {"cuda": None, "compiler": None}
+    cuda = {
+        "image": base.image.value,
+        "because": base.image.because,
+        "python": base_image(image.build),
+        "libraries": PYTHON_LIBRARIES,
+    }
+    compiler = base.builder and {
+        "image": base.builder.value,
+        "architectures": _architectures(plan, image),
+        "jobs": MAX_JOBS,
+        "builders": BUILDERS,
+        "later": _lines_of(base.compiled),
+    }
+    return {"cuda": cuda, "compiler": compiler}
+
+
+def image_arguments(plan: Plan, image: Image) -> tuple[str, ...]:
+    """Build arguments that the caller's environment may set."""
+    base = base_of(plan, image)
+    if base is None:
+        return ()
+    return ARGUMENTS if base.builder else ARGUMENTS[:1]
+
+
+def _architectures(plan: Plan, image: Image) -> str:
+    """TORCH_CUDA_ARCH_LIST: no card is seen while an image is built, and without it torch cannot tell for which."""
+    cards = [card for name in image.services if (gpu := plan.services[name].gpu) for card in gpu.cards]
+    known = {card.compute_capability for card in cards if card.compute_capability}
+    return ";".join(f"{major}.{minor}" for major, minor in sorted(known))
+
+
+def _lines_of(packages: tuple[str, ...]) -> str:
+    """sed's command that leaves out these packages' lines; nothing is left out where it is empty."""
+    if not packages:
+        return ""
+    names = "|".join(package.replace("-", "[-_.]") for package in packages)
+    return f"/^[[:space:]]*({names})([^A-Za-z0-9._-]|$)/Id"

@@ -10,7 +10,7 @@ from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
 from mlpack.servers.paths import deploy_folder, profile_words
-from mlpack.spec import Build
+from mlpack.spec import Build, Service, Spec
 
 DEFAULT_PYTHON = "3.11"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -35,8 +35,13 @@ def profile_suffix(plan: Plan) -> str:
 
 
 def effective_build(plan: Plan, name: str) -> Build:
-    """Service ``name``'s build: its own fields over the project's; conda replaces requirements and the reverse."""
-    own, common, empty = plan.spec.services[name].build or Build(), plan.spec.build, Build()
+    """Service ``name``'s build: see ``build_of``."""
+    return build_of(plan.spec, plan.spec.services[name])
+
+
+def build_of(spec: Spec, service: Service) -> Build:
+    """``service``'s build: its own fields over the project's; conda replaces requirements and the reverse."""
+    own, common, empty = service.build or Build(), spec.build, Build()
     changed = {key: value for key, value in own if value != getattr(empty, key)}
     inherited = dict(common)
     if "conda" in changed:
