@@ -11,7 +11,7 @@ from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
 from mlpack.model import ModelInfo
 from mlpack.plan import BudgetPlan, BudgetRow, Plan, ServicePlan
-from mlpack.planner import pools, recycling, redelivery
+from mlpack.planner import connections, pools, recycling, redelivery
 from mlpack.planner.budget import Household, core_shares, decided_cpus, household
 from mlpack.planner.claims import Settled, claim, settle
 from mlpack.planner.gpu_choice import seat
@@ -221,4 +221,4 @@ def _findings(settled: Mapping[str, Settled], plans: Mapping[str, ServicePlan], 
         found += pools.notes(one.subject)
         found += recycling.notes(one.subject, one.choice, plans[name])
     llms = [name for name, one in settled.items() if one.subject.facts.role == "llm"]
-    return [*found, *redelivery.notes(spec, plans), *crowded_llms(plans, spec, llms)]
+    return [*found, *redelivery.notes(spec, plans), *connections.notes(spec, plans), *crowded_llms(plans, spec, llms)]

@@ -13,7 +13,7 @@ from mlpack.plan import Plan
 from mlpack.servers.base import Admission, PoolFacts, ServerFacts
 from mlpack.servers.cards import cards_path
 from mlpack.spec import PoolName, Spec
-from mlpack.units import MIB
+from mlpack.units import KIB, MIB
 
 PLAIN_THREADS = 2
 """Threads for tasks without models: a second one works while the first waits."""
@@ -80,12 +80,29 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
         words += ["--time-limit", str(times.hard_s.value)]
     if service.recycle is not None:
         words += ["--max-tasks-per-child", str(service.recycle.value)]
+    if (most := child_kib(plan, name)) is not None:
+        words += ["--max-memory-per-child", str(most)]
     words += ["--", "task.acks_late=true"]
     if pool == "prefork":  # nobody else sees that a worker is lost
         words += ["task.reject_on_worker_lost=true"]
     if times.child_start_s is not None:
         words += [f"worker.proc_alive_timeout={times.child_start_s.value}"]
     return tuple(words)
+
+
+def child_kib(plan: Plan, name: str) -> int | None:
+    """KiB resident from which a child is replaced once its task is over (`billiard.pool.Worker`: its `ru_maxrss`).
+
+    What one child holds at its largest task, with everything it shares, and all of the limit's headroom: a child that
+    grows so far would cost the container the next time. Only where that was measured, since a number below what a task
+    needs replaces a child after every task; children that load models are too dear for it (see ``planner.recycling``).
+    """
+    service = plan.services[name]
+    pool = plan.spec.services[name].pool or "prefork"
+    if service.footprint_source != "measured" or pool != "prefork" or plan.spec.services[name].models:
+        return None
+    one = sum(term.each_bytes for term in service.memory.serve_terms)
+    return (one + service.memory.limit_bytes.value - service.memory.serve_bytes) // KIB
 
 
 def config(plan: Plan, name: str) -> Mapping[str, object]:
