@@ -143,7 +143,8 @@ class GpuPlan(Noun):
     lower_bytes: int
     terms: tuple[Term, ...]
     access: Decided[str]
-    """How containers get the cards: ``reservation`` (the nvidia runtime's hook) or ``cdi``."""
+    """How containers get the cards: ``reservation`` (the nvidia runtime's hook), ``gpus`` (the same, as Compose spells
+    it since 2.30) or ``cdi``."""
     offload_layers: Decided[int] | None = None
     """Layers of a GGUF model on the card; None where the runtime knows no such thing."""
     environment: dict[str, Decided[str]] = {}

@@ -207,6 +207,8 @@ class Settings(Noun):
     log_max_bytes: PositiveInt = 10 * 1024**2
     log_files: PositiveInt = 3
     read_only: bool = True
+    gpu_access: Literal["reservation", "gpus", "cdi"] | None = None
+    """How compose hands out cards; None: a reservation, or CDI where the engine knows nothing else."""
 
 
 class Spec(Noun):

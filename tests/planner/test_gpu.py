@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.nvml_standin import build, cards
@@ -197,6 +198,31 @@ def test_an_engine_without_a_way_to_cards_is_told_how() -> None:
     gpu = plan_on(by_cdi, {"web": {**GUNICORN, **GPU}}).services["web"].gpu
     assert gpu is not None
     assert gpu.access.value == "cdi"
+
+
+def test_how_containers_get_cards_is_the_users_choice_where_the_versions_know_it() -> None:
+    def by(way: str, compose: str = "2.30.1", version: str = "28.2.0", **more: Any) -> str:
+        host = with_cards(GpuSetFacts(devices=(card(24),)), **more)
+        assert host.engine is not None
+        engine = host.engine.model_copy(update={"compose_version": compose, "version": version})
+        chosen = plan_on(
+            host.model_copy(update={"engine": engine}), {"web": {**GUNICORN, **GPU}}, settings={"gpu_access": way}
+        )
+        gpu = chosen.services["web"].gpu
+        assert gpu is not None
+        assert gpu.access.source == "user"
+        return gpu.access.value
+
+    assert by("gpus") == "gpus"
+    assert by("reservation", compose="2.20.2") == "reservation"
+    assert by("cdi", cdi=("nvidia.com/gpu=all",)) == "cdi"
+    with pytest.raises(SpecError, match=r"Compose 2\.26\.1-4 does not know `gpus:`, which came with 2\.30\.0"):
+        by("gpus", compose="2.26.1-4")
+    with pytest.raises(SpecError, match=r"24\.0\.7 does not know CDI"):
+        by("cdi", version="24.0.7", cdi=("nvidia.com/gpu=all",))
+    with pytest.raises(SpecError, match="knows no CDI device") as refused:
+        by("cdi")
+    assert "nvidia-ctk cdi generate" in (refused.value.hint or "")
 
 
 @pytest.mark.parametrize("vendor", ["amd", "intel", "apple"])

@@ -115,6 +115,13 @@ def test_ollama_on_a_card_is_planned_and_its_rendering_refused_by_name() -> None
         render(plan)
 
 
+def test_the_short_syntax_says_the_same() -> None:
+    reserved = override(plan_with(gpu(card(1), card(3), seats=(0, 1))))["services"]["web"]
+    short = override(plan_with(gpu(card(1), card(3), seats=(0, 1), access="gpus")))["services"]["web"]
+    assert short["gpus"] == reserved["deploy"]["resources"]["reservations"]["devices"]
+    assert "deploy" not in short
+
+
 def test_cdi_has_its_own_names() -> None:
     web = override(plan_with(gpu(card(1), access="cdi")))["services"]["web"]
     (device,) = web["deploy"]["resources"]["reservations"]["devices"]
@@ -144,6 +151,26 @@ def test_compose_itself_reads_the_merged_files(tmp_path: Path) -> None:
     alone = run((docker, "compose", "--file", files[1], "config", "--format", "json"), timeout_s=60)
     resources = json.loads(alone.stdout)["services"]["web"]["deploy"]["resources"]
     assert "devices" not in resources["reservations"]
+
+
+def test_compose_itself_reads_the_short_syntax(tmp_path: Path) -> None:
+    """By the CLI at hand. One before 2.30 may read the key and do nothing with it: deploy.sh asks for 2.30 then."""
+    docker = shutil.which("docker")
+    if docker is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have the docker command", pytrace=False)
+        pytest.skip("no docker command")
+    folder = write_files(plan_with(gpu(card(0, uuid=HOSTILE), access="gpus")), tmp_path)
+    files = ("--file", str(folder / "compose.yaml"), "--file", str(folder / "compose.gpu.yaml"))
+    done = run((docker, "compose", *files, "config", "--format", "json"), timeout_s=60, check=False)
+    if done.code != 0 and ("is not a docker command" in done.stderr or "property gpus" in done.stderr):
+        pytest.skip("no compose plugin that reads the key")
+    assert done.code == 0, done.stderr
+    (device,) = json.loads(done.stdout)["services"]["web"]["gpus"]
+    assert [key.replace("$$", "$") for key in device["device_ids"]] == [HOSTILE]
+    script = (folder / "deploy.sh").read_text()
+    assert 'at_least "$(plain "$compose")" 2.30.0 ||' in script
+    assert "2.30.0" not in texts(plan_with(gpu(card(0))))["deploy.sh"]
 
 
 def test_a_unit_reaches_its_cards_and_no_others() -> None:

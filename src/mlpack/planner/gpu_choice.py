@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from mlpack.errors import DoesNotFit, SpecError
 from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
-from mlpack.plan import ImageBase
+from mlpack.plan import Decided, ImageBase
+from mlpack.planner.gpu_access import access
 from mlpack.planner.gpu_cards import Card, usable_cards
 from mlpack.planner.gpu_fit import Bench, Candidate, candidate, spreads, together
 from mlpack.planner.gpu_need import CardNeed
@@ -28,6 +29,7 @@ class Seated:
     need: CardNeed
     seats: tuple[int, ...]
     because: str
+    access: Decided[str]
     layers: int | None = None
     """Layers of a GGUF model on the card; None: all."""
     base: ImageBase | None = None
@@ -73,7 +75,7 @@ def seat(
     found, seats, crowded, unsure = _settle(found, cards)
     findings += [_on_cpu(name, "the cards are full: others need them") for name in crowded]
     seated = {
-        name: Seated(one.subject, one.need, taken, _because(taken, cards), one.layers, one.base)
+        name: Seated(one.subject, one.need, taken, _because(taken, cards), access(host, spec), one.layers, one.base)
         for (name, one), taken in zip(found.items(), seats, strict=True)
     }
     findings += [_on_gpu(name, one) for name, one in seated.items() if found[name].asked == "auto"]

@@ -9,6 +9,7 @@ from mlpack.errors import DoesNotFit, SpecError
 from mlpack.footprint import Footprint
 from mlpack.host import HostFacts
 from mlpack.plan import ImageBase
+from mlpack.planner.gpu_access import has_cdi
 from mlpack.planner.gpu_base import image_base
 from mlpack.planner.gpu_cards import Card, unusable
 from mlpack.planner.gpu_dtype import computes, dtypes_of, refused
@@ -84,7 +85,8 @@ def candidate(bench: Bench, subject: Subject) -> Candidate:
     _software(host, subject, requirements, cards, where)
     able = _able(spec, subject, requirements, cards)
     base = _base(spec, subject, requirements, cards, host)
-    return replace(_fitting(subject, need, able, cards, subject.service.device or spec.device), base=base)
+    found = _fitting(subject, need, able, cards, subject.service.device or spec.device)
+    return replace(found, base=base)
 
 
 def _no_card(host: HostFacts, name: str, where: str) -> DoesNotFit:
@@ -108,7 +110,7 @@ def _software(
             hint = "use `device: cpu` until then; docs/gpu.md has the builds for other drivers"
             raise DoesNotFit(f"{subject.name}: {problem}", where=where, hint=hint)
     engine = host.engine
-    if subject.target == "compose" and engine is not None and not engine.gpu_runtime and not _cdi(engine.cdi_devices):
+    if subject.target == "compose" and engine is not None and not engine.gpu_runtime and not has_cdi(engine):
         raise DoesNotFit(
             f"{engine.name} cannot hand cards to containers: it knows neither the nvidia runtime nor CDI devices",
             where=where,
@@ -127,10 +129,6 @@ def _base(
     wheel = wheel_of([runtime.name for runtime in subject.runtimes], requirements)
     newest = max(card.capability for card in cards)
     return image_base(subject.name, build, requirements, wheel=wheel, capability=newest, gpus=host.gpus)
-
-
-def _cdi(devices: Sequence[str]) -> bool:
-    return any(name.startswith("nvidia.com/gpu=") for name in devices)
 
 
 def _able(spec: Spec, subject: Subject, requirements: Sequence[str], cards: tuple[Card, ...]) -> frozenset[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlpack.host import HostFacts
 from mlpack.plan import CardRow, Decided, GpuPlan, ServicePlan, Source
 from mlpack.planner.decide import text, whole
 from mlpack.planner.gpu_cards import Card
@@ -15,7 +14,7 @@ SPLIT_LAYERS_ALL = 999
 """More layers than any model has: all of them, and the output layer."""
 
 
-def gpu_plan(host: HostFacts, seated: Seated, cards: tuple[Card, ...], workers: int) -> GpuPlan:
+def gpu_plan(seated: Seated, cards: tuple[Card, ...], workers: int) -> GpuPlan:
     """The cards of ``workers`` workers of one replica."""
     seats = seated.seats[:workers] if len(seated.seats) >= workers else (seated.seats[0],) * workers
     used = sorted(set(seats))
@@ -29,7 +28,7 @@ def gpu_plan(host: HostFacts, seated: Seated, cards: tuple[Card, ...], workers: 
         ),
         lower_bytes=need.lower_bytes,
         terms=need.terms,
-        access=_access(host),
+        access=seated.access,
         offload_layers=_layers(seated),
         environment=_environment(seated, cards[used[0]], workers=len(seats), spread=len(used) > 1),
         base=seated.base,
@@ -52,15 +51,6 @@ def card_rows(seating: Seating, plans: Mapping[str, ServicePlan]) -> tuple[CardR
         CardRow(card=key, name=card.plan.name, usable_bytes=card.room_bytes, used_bytes=count, services=tuple(names))
         for key, (card, count, names) in sorted(used.items())
     )
-
-
-def _access(host: HostFacts) -> Decided[str]:
-    engine = host.engine
-    if engine is not None and not engine.gpu_runtime and engine.cdi_devices:
-        return text(value="cdi", source="probed", because="the engine knows CDI devices and no nvidia runtime")
-    if engine is not None and engine.gpu_runtime:
-        return text(value="reservation", source="probed", because="the engine has the nvidia runtime")
-    return text(value="reservation", source="default", because="nothing is known of the engine: every Compose knows it")
 
 
 def _layers(seated: Seated) -> Decided[int] | None:

@@ -139,7 +139,7 @@ def _decide(
         for name, one in settled.items()
     }
     plans |= {
-        name: plans[name].model_copy(update={"gpu": gpu_plan(host, seated, seating.cards, plans[name].workers.value)})
+        name: plans[name].model_copy(update={"gpu": gpu_plan(seated, seating.cards, plans[name].workers.value)})
         for name, seated in seating.seated.items()
     }
     plan = Plan(

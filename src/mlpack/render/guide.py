@@ -10,7 +10,7 @@ from mlpack.render.guide_ray import ray_views
 from mlpack.servers import SERVERS
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.targets.base import APP_UID
-from mlpack.targets.compose import COMPOSE_AT_LEAST, ENGINE_AT_LEAST, project_name, wait_s
+from mlpack.targets.compose import ENGINE_AT_LEAST, compose_at_least, project_name, wait_s
 from mlpack.targets.compose_service import SECRETS
 from mlpack.targets.compose_steps import step_names
 from mlpack.targets.hub import hub_models
@@ -37,7 +37,7 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "up_script": f"./{folder}/deploy.sh up",
         "project": project_name(plan),
         "engine_at_least": ENGINE_AT_LEAST,
-        "compose_at_least": COMPOSE_AT_LEAST,
+        "compose_at_least": compose_at_least(plan),
         "wait_plain": str(wait_s(plan)),
         "uid": str(APP_UID),
         "machine": machine_view(plan),

@@ -31,6 +31,8 @@ SERVERS: frozenset[ServerName] = frozenset(
 )
 COMPOSE_AT_LEAST = "2.20.2"
 """The first Compose that knows a health check's start_interval (facts.md)."""
+GPUS_SINCE = "2.30.0"
+"""The first that does something with `gpus:`; an older one may read it and go on without the cards."""
 ENGINE_AT_LEAST = "25.0"
 """The first engine that knows it."""
 
@@ -130,13 +132,22 @@ def wait_s(plan: Plan) -> int:
     return max(total, 60)
 
 
+def compose_at_least(plan: Plan) -> str:
+    """The oldest Compose that does all that the files say."""
+    return (
+        GPUS_SINCE
+        if any(one.gpu and one.gpu.access.value == "gpus" for one in plan.services.values())
+        else COMPOSE_AT_LEAST
+    )
+
+
 def script_view(plan: Plan) -> Mapping[str, object]:
     """deploy.sh: what it checks and prepares before `docker compose up`."""
     return {
         "header": RENDERED_BY,
         "name": plan.name,
         "profiles": profile_suffix(plan),
-        "compose_at_least": COMPOSE_AT_LEAST,
+        "compose_at_least": compose_at_least(plan),
         "engine_at_least": ENGINE_AT_LEAST,
         "uid": APP_UID,
         "wait_s": wait_s(plan),

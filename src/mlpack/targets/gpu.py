@@ -47,6 +47,7 @@ def service_view(plan: Plan, name: str, gpu: GpuPlan) -> Mapping[str, object]:
         "cards": cards,
         "need_because": f"{gpu.need_bytes.value / 1024**2:,.0f} MiB a worker: {gpu.need_bytes.because}",
         "image": CUDA_IMAGES.get(official) if official is not None else None,
+        "short": gpu.access.value == "gpus",
         "driver": "cdi" if gpu.access.value == "cdi" else "nvidia",
         "device_ids": device_ids(gpu),
         "capabilities": CAPABILITIES,
