@@ -11,7 +11,7 @@ from mlpack.planner.alternatives import must_bytes
 from mlpack.planner.budget import Household, water_fill
 from mlpack.planner.capacity import candidates, in_turn, pick
 from mlpack.planner.decide import whole
-from mlpack.planner.memory import Need, need, sums
+from mlpack.planner.memory import Need, Sums, need, sums
 from mlpack.planner.refusal import refuse_household, refuse_limit
 from mlpack.planner.subject import Choice, Subject
 from mlpack.report import Finding
@@ -20,13 +20,12 @@ from mlpack.units import MIB, show_mib
 
 
 class Claim(NamedTuple):
-    """A service's ways to run with their needs, those that load in turn apart. ``smallest`` needs the least, ``wished``
-    is taken if memory abounds."""
+    """A service's ways to run with their needs. ``smallest`` needs the least (its workers loading in turn, if that is
+    what makes it so), ``wished`` is taken if memory abounds."""
 
     subject: Subject
+    sums: Sums
     needs: Mapping[Choice, Need]
-    in_turn: Mapping[Choice, Choice]
-    """Choice -> the same with its workers loading in turn, where that needs less."""
     smallest: Choice
     wished: Choice
     whole: bool
@@ -38,40 +37,52 @@ class Claim(NamedTuple):
 
         Which one does not depend on whether its workers must load in turn: they do only where all at once do not fit.
         """
-
-        def least_bytes(choice: Choice) -> int:
-            return self.needs[self.in_turn.get(choice, choice)].limit * choice.replicas
-
-        fitting = [choice for choice in self.needs if not choice.in_turn and self.fits(choice, available)]
+        fitting = [choice for choice in self.needs if self.fits(choice, available)]
         if not fitting:
             return None
-        chosen = pick(self.subject, fitting, least_bytes, spec.objective, spec.load)
-        return chosen if self._holds(chosen, available) else self.in_turn[chosen]
+
+        def bytes_of(choice: Choice) -> int:
+            return self.needs[choice].limit * choice.replicas
+
+        chosen = pick(self.subject, fitting, bytes_of, spec.objective, spec.load)
+        return chosen if self._holds(chosen, available) else self.turned(chosen)
 
     def fits(self, choice: Choice, available: int | None) -> bool:
         """All replicas of ``choice`` fit into ``available`` bytes, its workers loading in turn if need be."""
-        return self._holds(self.in_turn.get(choice, choice), available)
+        if self._holds(choice, available):
+            return True
+        other = self.turned(choice)
+        return other is not None and self._holds(other, available)
+
+    def turned(self, choice: Choice) -> Choice | None:
+        """``choice`` with its workers loading one after the other, where that needs less."""
+        sum_ = self.needs[choice]
+        return in_turn(self.subject, choice) if sum_.load > sum_.serve else None
+
+    def need_of(self, choice: Choice) -> Need:
+        """What one replica of ``choice`` needs; that of workers in turn is worked out when it is asked for."""
+        return self.needs.get(choice) or need(self.subject, choice, self.sums)
 
     def _holds(self, choice: Choice, available: int | None) -> bool:
         """``choice`` as it is fits, also below the user's own limit for one replica."""
-        limit, insisted = self.needs[choice].limit, self.subject.service.memory_bytes
+        limit, insisted = self.need_of(choice).limit, self.subject.service.memory_bytes
         if insisted is not None and limit > insisted:
             return False
         return available is None or choice.replicas * (insisted or limit) <= available
 
     def least_bytes(self) -> int:
         """What all replicas must have: the whole of a measured need, the sure part of an estimated one."""
-        least = self.needs[self.smallest]
+        least = self.need_of(self.smallest)
         sure = must_bytes(self.subject, least)
         return self.smallest.replicas * (self.subject.service.memory_bytes or sure)
 
     def safe_bytes(self) -> int:
         """What the smallest way to run needs with its headroom, all replicas."""
-        return self.smallest.replicas * (self.subject.service.memory_bytes or self.needs[self.smallest].limit)
+        return self.smallest.replicas * (self.subject.service.memory_bytes or self.need_of(self.smallest).limit)
 
     def wished_bytes(self) -> int:
         """What the best way to run needs with its headroom, all replicas."""
-        return self.wished.replicas * (self.subject.service.memory_bytes or self.needs[self.wished].limit)
+        return self.wished.replicas * (self.subject.service.memory_bytes or self.need_of(self.wished).limit)
 
 
 class Settled(NamedTuple):
@@ -90,22 +101,16 @@ class Settled(NamedTuple):
 
 def claim(subject: Subject, spec: Spec) -> Claim:
     """All ways to run ``subject``. Raises SpecError or DoesNotFit where the user's own numbers allow none."""
-    ways = candidates(subject, spec.load)
     sums_ = sums(subject)
-    needs = {choice: need(subject, choice, sums_) for choice in ways}
-    turns: dict[Choice, Choice] = {}
-    for choice in ways:
-        other = in_turn(subject, choice)
-        if other is not None and needs[choice].load > needs[choice].serve:
-            needs[other] = need(subject, other, sums_)
-            turns[choice] = other
+    needs = {choice: need(subject, choice, sums_) for choice in candidates(subject, spec.load)}
+    least = min(needs, key=lambda choice: (choice.replicas * needs[choice].limit, choice.workers))
+    known = Claim(subject, sums_, needs, least, least, whole=False)
+    smallest = known.turned(least) or least  # one worker, where the user sets no number, and that waits for nobody
     insisted = subject.service.memory_bytes
-    smallest = min(needs, key=lambda choice: (choice.replicas * needs[choice].limit, choice.workers, choice.in_turn))
-    if insisted is not None and must_bytes(subject, needs[smallest]) > insisted:
-        raise refuse_limit(subject, smallest, needs[smallest], insisted)
-    known = Claim(subject, needs, turns, smallest, smallest, whole=False)
+    if insisted is not None and must_bytes(subject, known.need_of(smallest)) > insisted:
+        raise refuse_limit(subject, smallest, known.need_of(smallest), insisted)
     wished = known.best(None, spec)
-    return known if wished is None else Claim(subject, needs, turns, smallest, wished, whole=True)
+    return Claim(subject, sums_, needs, smallest, wished or smallest, whole=wished is not None)
 
 
 def settle(claims: Mapping[str, Claim], house: Household, spec: Spec) -> dict[str, Settled]:
@@ -115,7 +120,7 @@ def settle(claims: Mapping[str, Claim], house: Household, spec: Spec) -> dict[st
     """
     given = {name: claim.least_bytes() for name, claim in claims.items()}
     if sum(given.values()) > house.usable.value:
-        raise refuse_household({n: (c.subject, c.smallest, c.needs[c.smallest]) for n, c in claims.items()}, house)
+        raise refuse_household({n: (c.subject, c.smallest, c.need_of(c.smallest)) for n, c in claims.items()}, house)
     plain = [name for name, claim in claims.items() if not claim.subject.computes]
     models = [name for name, claim in claims.items() if claim.subject.computes]
     _raise(given, {name: claims[name].safe_bytes() for name in plain}, house)
@@ -136,17 +141,17 @@ def _raise(given: dict[str, int], wants: Mapping[str, int], house: Household) ->
 def _settle_one(claim: Claim, given: int, spec: Spec) -> Settled:
     subject = claim.subject
     insisted = subject.service.memory_bytes
-    ways = sum(not choice.in_turn for choice in claim.needs)
+    ways = len(claim.needs)
     chosen = claim.wished if given >= claim.wished_bytes() and claim.whole else claim.best(given, spec)
     if chosen is None:
-        choice, sum_ = claim.smallest, claim.needs[claim.smallest]
+        choice, sum_ = claim.smallest, claim.need_of(claim.smallest)
         available = insisted if insisted is not None else given // choice.replicas // MIB * MIB
         may_not = _may_not_fit(subject, sum_, available)
         limit = _clipped(subject, sum_, available)
         return Settled(_alone(subject, choice), choice, sum_, limit, 1, ways, findings=(may_not,))
-    sum_ = claim.needs[chosen]
+    sum_ = claim.need_of(chosen)
     together = claim.needs[chosen._replace(in_turn=False)].limit if chosen.in_turn else None
-    fitting = sum(claim.fits(choice, given) for choice in claim.needs if not choice.in_turn)
+    fitting = sum(claim.fits(choice, given) for choice in claim.needs)
     return Settled(_alone(subject, chosen), chosen, sum_, _limit(subject, chosen, sum_), fitting, ways, together)
 
 

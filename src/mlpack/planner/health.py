@@ -16,6 +16,8 @@ INTERVAL_S = 30
 RETRIES = 3
 LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 5, 60
 """A check waits behind a busy worker's request: no answer within 3-5 s with all workers busy (measured)."""
+INTERVAL = whole(value=INTERVAL_S, source="default", because="a check costs a process")
+RETRY = whole(value=RETRIES, source="default", because="one slow answer is not an outage")
 TIMEOUT_SHARE = 2 / 3
 """Of the request's bound, which is itself several times the largest request."""
 
@@ -41,7 +43,7 @@ def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPla
             because=f"{_loading(subject, choice)} at most {show_duration(load)}"
             + ("; an estimate, wide on purpose: `mlpack estimate --measure` narrows it" if wide else ""),
         ),
-        interval_s=whole(value=INTERVAL_S, source="default", because="a check costs a process"),
+        interval_s=INTERVAL,
         start_interval_s=whole(
             value=max(1, min(5, period // 10)), source="calculated", because="ready is seen soon after it is true"
         ),
@@ -50,7 +52,7 @@ def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPla
             source="calculated" if subject.computes else "default",
             because="busy workers answer late" if subject.computes else "answers at once",
         ),
-        retries=whole(value=RETRIES, source="default", because="one slow answer is not an outage"),
+        retries=RETRY,
     )
 
 

@@ -191,7 +191,9 @@ def _unshared_source(subject: Subject) -> Literal["default", "measured"]:
 
 def _unshared_bytes(subject: Subject, once: frozenset[Stage]) -> int:
     """What each forked child copies: measured, else the runtime's measured number; never more than was shared."""
-    known = [runtime.unshared_bytes for runtime in subject.runtimes if runtime.unshared_bytes is not None]
-    guess = max(known) if known and len(known) == len(subject.runtimes) else UNSHARED_BYTES
-    bytes_ = subject.footprint.unshared_bytes if subject.footprint.unshared_bytes is not None else guess
-    return min(bytes_, subject.footprint.sum_bytes("anonymous", *sorted(once)))
+    bytes_ = subject.footprint.unshared_bytes
+    if bytes_ is None:
+        known = [runtime.unshared_bytes for runtime in subject.runtimes if runtime.unshared_bytes is not None]
+        bytes_ = max(known) if known and len(known) == len(subject.runtimes) else UNSHARED_BYTES
+    held = subject.anonymous_bytes
+    return min(bytes_, held["import"] + (held["load"] if "load" in once else 0))

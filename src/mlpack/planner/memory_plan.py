@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 from mlpack.plan import Decided, MemoryPlan, Term
 from mlpack.planner.decide import whole
@@ -10,10 +11,8 @@ from mlpack.planner.memory import (
     SHM_DEFAULT_BYTES,
     TMP_BYTES,
     Need,
-    Row,
     rows,
     tmp_used_bytes,
-    total,
     uploads_at_once,
 )
 from mlpack.planner.subject import Choice, Subject
@@ -23,9 +22,11 @@ from mlpack.units import ceil_mib, show_mib
 def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int]) -> MemoryPlan:
     """The sum as part of the plan, under the limit that was decided."""
     load_rows, serve_rows = rows(subject, choice, "load"), rows(subject, choice, sum_.serving)
-    steady = total([row for row in serve_rows if row.held])
+    steady = shm_used = 0
+    for row in serve_rows:
+        steady += row.each * row.times * row.held
+        shm_used += row.each * row.times * row.shm
     reservation = min(ceil_mib(steady), limit.value)
-    shm_used = total([row for row in serve_rows if row.shm])
     shm = ceil_mib(1.25 * shm_used)
     bodies = uploads_at_once(subject, choice)
     size = max(TMP_BYTES, ceil_mib(1.25 * tmp_used_bytes(subject, choice)))
@@ -35,8 +36,8 @@ def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int
         serve_reloads=sum_.reloads,
         mapped_bytes=sum_.mapped,
         lower_bytes=sum_.lower,
-        load_terms=tuple(_term(row) for row in load_rows),
-        serve_terms=tuple(_term(row) for row in serve_rows),
+        load_terms=tuple([_term(row.name, row.each, row.times, row.source) for row in load_rows]),
+        serve_terms=tuple([_term(row.name, row.each, row.times, row.source) for row in serve_rows]),
         limit_bytes=limit,
         reservation_bytes=whole(
             value=reservation,
@@ -60,6 +61,6 @@ def memory_plan(subject: Subject, choice: Choice, sum_: Need, limit: Decided[int
 
 
 @lru_cache(maxsize=4096)
-def _term(row: Row) -> Term:
-    """``row`` as a noun. Frozen, so that equal rows (most occur at start-up and while serving) share one."""
-    return Term(name=row.name, each_bytes=row.each, count=row.times, source=row.source)
+def _term(name: str, each: int, times: int, source: Literal["default", "estimated", "measured"]) -> Term:
+    """A row as a noun. Frozen, so that equal rows (most occur at start-up and while serving) share one."""
+    return Term(name=name, each_bytes=each, count=times, source=source)

@@ -6,9 +6,10 @@ Rule and measurements: docs/memory.md.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from itertools import product
+from typing import Literal, NamedTuple, get_args
 
-from mlpack.footprint import Region, Stage
+from mlpack.footprint import Kind, Per, Region, Stage
 from mlpack.plan import ForkPoint
 from mlpack.planner.subject import Choice, Subject
 
@@ -72,20 +73,32 @@ def moment(choice: Choice, fork: ForkPoint, when: When) -> tuple[Moment, Counts]
     return found, found.counts()
 
 
+def _multiplicity(stage: Stage, kind: Kind, per: Per) -> str | None:
+    """The field of ``Counts`` that multiplies such a region; None for a card's memory, which no container holds."""
+    serve = stage == "serve"
+    if kind == "gpu":
+        return None
+    if kind == "mapped" and serve:
+        return "hot"
+    if per == "moment":
+        return "passing_serve" if serve else "passing_load"
+    if per == "request":
+        return "request"
+    if kind in ("mapped", "shm", "kernel"):
+        return "once"
+    return "serving" if serve else {"import": "importing", "load": "loaded"}[stage]
+
+
+MULTIPLICITY = {
+    (stage, kind, per): _multiplicity(stage, kind, per)
+    for stage, kind, per in product(get_args(Stage), get_args(Kind), get_args(Per))
+}
+"""For every kind of region; asked thousands of times for a large system."""
+
+
 def multiplicity(region: Region) -> str | None:
     """The field of ``Counts`` that multiplies ``region``; None for a card's memory, which no container holds."""
-    serve = region.stage == "serve"
-    if region.kind == "gpu":
-        return None
-    if region.kind == "mapped" and serve:
-        return "hot"
-    if region.per == "moment":
-        return "passing_serve" if serve else "passing_load"
-    if region.per == "request":
-        return "request"
-    if region.kind in ("mapped", "shm", "kernel"):
-        return "once"
-    return "serving" if serve else {"import": "importing", "load": "loaded"}[region.stage]
+    return MULTIPLICITY[region.stage, region.kind, region.per]
 
 
 def fork_point(subject: Subject, choice: Choice) -> ForkPoint:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
-from mlpack.footprint import Footprint, Region
+from mlpack.footprint import Footprint, Region, Stage
 from mlpack.model import ModelInfo
 from mlpack.plan import Decided
 from mlpack.planner.decide import whole
@@ -84,6 +84,12 @@ class Subject:
     def kernel_measured(self) -> bool:
         """The footprint has what the kernel keeps for the first process."""
         return any(region.kind == "kernel" for region in self.footprint.regions)
+
+    @cached_property
+    def anonymous_bytes(self) -> Mapping[Stage, int]:
+        """What one process holds of its own after importing and after loading: what a fork would share."""
+        stages: tuple[Stage, ...] = ("import", "load")
+        return {stage: self.footprint.sum_bytes("anonymous", stage) for stage in stages}
 
     @cached_property
     def openmp(self) -> bool:

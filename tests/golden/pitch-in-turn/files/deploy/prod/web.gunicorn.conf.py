@@ -10,8 +10,8 @@ import time
 
 bind = "0.0.0.0:8000"
 
-# smallest within 5 % of the best requests/s on 2 cores (2 of 2 ways fit into memory): 2 workers x 1 thread is 1.97x one worker with one thread
-workers = 2
+# smallest within 5 % of the best requests/s on 4 cores (4 of 4 ways fit into memory): 4 workers x 1 thread is 3.94x one worker with one thread
+workers = 4
 
 # sync: its timeout bounds a request; gthread: a fixed number of requests at once; asgi: async apps
 worker_class = "sync"
@@ -44,7 +44,7 @@ errorlog = "-"
 loglevel = "info"
 
 
-# Workers load one after the other: all 2 loading at once would need 923 MiB, which is not there.
+# Workers load one after the other: all 4 loading at once would need 1,588 MiB, which is not there.
 # The record lock belongs to one process and ends with it, however it ends. A waiting worker reports to the master as a
 # busy one does; it is not ready, and whoever loads may use the whole `timeout`.
 turn = tempfile.TemporaryFile()
