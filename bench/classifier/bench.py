@@ -4,8 +4,9 @@
 
 Both run in containers of the same image with the same two cores, in turn, in one session; the client is a process of
 this machine and takes its share of the cores, the same for both. nginx's rate limit is raised for the bench (one client
-address stands for all): everything else is as rendered. Needs an engine, examples/classifier/weights and the rendered
-deploy/prod. Writes result.json beside this file.
+address stands for all): everything else is as rendered. Processor time is read from the containers' cgroups, and the
+client's own from getrusage: cores over the time of one request is what this machine could serve at most. Needs an
+engine, examples/classifier/weights, the rendered deploy/prod and its image. Writes result.json beside this file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import ssl
 import statistics
 import subprocess
@@ -34,6 +36,10 @@ FOLDER = EXAMPLE / "deploy" / "prod"
 DOMAIN, PROJECT, IMAGE = "eyes.example.org", "mlpack-bench-classifier", "classifier:prod"
 CLIENTS = 50
 SAMPLE = "left.jpg"
+KEYS = ("requests_per_s", "p50_s", "p95_s", "at_most_per_s")
+CGROUPS = Path("/sys/fs/cgroup")
+Started = tuple[httpx.Client, dict[str, str], dict[str, list[str]]]
+"""Who asks, with which headers, and which containers answer."""
 
 
 def quietly(*argv: str) -> str:
@@ -41,7 +47,29 @@ def quietly(*argv: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=1200).stdout
 
 
-def load(client: httpx.Client, headers: dict[str, str], seconds: float) -> dict[str, Any]:
+def processor_s(containers: dict[str, list[str]]) -> dict[str, float]:
+    """Processor seconds used so far, by service and by this process."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    found = {"client": own.ru_utime + own.ru_stime}
+    for service, identities in containers.items():
+        found[service] = sum(map(_used_s, identities))
+    return found
+
+
+def _used_s(container: str) -> float:
+    """Of one container: cgroup v1 tells nanoseconds, v2 microseconds. Raises FileNotFoundError."""
+    first = CGROUPS / "cpuacct" / "docker" / container / "cpuacct.usage"
+    if first.exists():
+        return int(first.read_text()) / 1e9
+    for folder in (CGROUPS / "docker" / container, CGROUPS / "system.slice" / f"docker-{container}.scope"):
+        if (folder / "cpu.stat").exists():
+            return int((folder / "cpu.stat").read_text().split()[1]) / 1e6
+    raise FileNotFoundError(f"the cgroup of {container}")
+
+
+def load(
+    client: httpx.Client, headers: dict[str, str], seconds: float, containers: dict[str, list[str]]
+) -> dict[str, Any]:
     """A closed loop of CLIENTS requests at once for ``seconds``."""
     data = (EXAMPLE / "samples" / SAMPLE).read_bytes()
     times: list[float] = []
@@ -65,15 +93,19 @@ def load(client: httpx.Client, headers: dict[str, str], seconds: float) -> dict[
                 times.append(time.monotonic() - start)
                 statuses[kind] += 1
 
-    began = time.monotonic()
+    before, began = processor_s(containers), time.monotonic()
     threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    took, after = time.monotonic() - began, processor_s(containers)
     times.sort()
+    each = {name: round(1000 * (after[name] - before[name]) / max(1, len(times)), 1) for name in after}
     return {
-        "requests_per_s": round(statuses["right"] / (time.monotonic() - began), 1),
+        "requests_per_s": round(statuses["right"] / took, 1),
+        "processor_ms_per_request": each,
+        "at_most_per_s": round(1000 * len(os.sched_getaffinity(0)) / sum(each.values()), 1),
         "p50_s": round(statistics.median(times), 3),
         "p95_s": round(times[int(0.95 * (len(times) - 1))], 3),
         "answers": dict(statuses),
@@ -94,7 +126,7 @@ def wait(client: httpx.Client) -> None:
 
 
 @contextmanager
-def one_process() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
+def one_process() -> Iterator[Started]:
     """The app in one uvicorn process with the system's two cores."""
     root = "/opt/classifier"
     words = ["docker", "run", "--detach", "--rm", "--cpus", "2", "--publish", "127.0.0.1:0:8000", "--workdir", "/bench"]
@@ -105,13 +137,13 @@ def one_process() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
         port = quietly("docker", "port", container, "8000").strip().rpartition(":")[2]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
             wait(client)
-            yield client, {}
+            yield client, {}, {"api": [quietly("docker", "inspect", "--format", "{{.Id}}", container).strip()]}
     finally:
         quietly("docker", "rm", "--force", container)
 
 
 @contextmanager
-def system() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
+def system() -> Iterator[Started]:
     """The rendered deployment, its own rate limit raised."""
     quietly("sh", str(FOLDER / "deploy.sh"), "secrets")
     with tempfile.TemporaryDirectory() as scratch:
@@ -138,7 +170,8 @@ def system() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
                 trust_env=False,
             ) as client:
                 wait(client)
-                yield client, key
+                ids = {name: quietly(*compose, "ps", "--quiet", name).split() for name in ("api", "ray", "proxy")}
+                yield client, key, ids
         finally:
             quietly(*compose, "down", "--volumes", "--timeout", "5")
 
@@ -151,14 +184,11 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {"one process": [], "system": []}
     for _ in range(asked.rounds):
         for name, start in (("one process", one_process), ("system", system)):
-            with start() as (client, headers):
-                load(client, headers, 3.0)  # warm
-                found[name].append(load(client, headers, asked.seconds))
+            with start() as (client, headers, containers):
+                load(client, headers, 3.0, containers)  # warm
+                found[name].append(load(client, headers, asked.seconds, containers))
                 print(name, found[name][-1], flush=True)
-    medians = {
-        name: {key: statistics.median(run[key] for run in runs) for key in ("requests_per_s", "p50_s", "p95_s")}
-        for name, runs in found.items()
-    }
+    medians = {name: {key: statistics.median(run[key] for run in runs) for key in KEYS} for name, runs in found.items()}
     ratio = medians["system"]["requests_per_s"] / medians["one process"]["requests_per_s"]
     result = {
         "clients": CLIENTS,

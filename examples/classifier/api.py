@@ -4,10 +4,13 @@ Every worker joins the one Ray that $RAY_ADDRESS names; none starts its own, and
 """
 
 import asyncio
+import hashlib
 import hmac
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import ray
@@ -24,8 +27,20 @@ API_KEY = os.environ.get("API_KEY", "")
 MOST_BYTES = int(os.environ.get("MAX_BODY", "10485760"))
 ORIGINS = [origin for origin in os.environ.get("CORS_ORIGINS", "").split(",") if origin]
 ASK_S, HEALTH_S, PAUSE_S = 20.0, 3.0, 1.0
+FIRST_JOIN_S = 60.0
+"""A worker takes no connection before it has joined, so that a new replica gets no request too early; after so long it
+takes them all the same, and says 503 until the head is there."""
+LOGS, DATA = Path(__file__).parent / "logs", Path(__file__).parent / "data"
+KEPT = 1000
+"""Pictures that the models disagree on are kept to be looked at, at most so many."""
 GONE = (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError)
 """What calls raise while Ray's head is away or an actor is not there (yet)."""
+
+
+log = logging.getLogger("classifier")
+log.setLevel(logging.INFO)
+if LOGS.is_dir():  # appended to in single writes, so that workers and replicas may share the file
+    log.addHandler(logging.FileHandler(LOGS / "classifier.log"))
 
 
 class Models:
@@ -34,6 +49,8 @@ class Models:
     def __init__(self) -> None:
         self._actors: dict = {}
         self._joining = asyncio.Lock()
+        self.whole = asyncio.Event()
+        """Set once every actor has answered for the first time."""
 
     def _join(self) -> dict:
         with suppress(Exception):
@@ -53,7 +70,8 @@ class Models:
         """Join at start and whenever the head came back, without waiting for a request to find out."""
         while True:
             try:
-                await self.alive()
+                if await self.alive() == len(MODELS):
+                    self.whole.set()
             except GONE:
                 self._actors = {}
             await asyncio.sleep(PAUSE_S)
@@ -79,6 +97,8 @@ models = Models()
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     keeping = asyncio.create_task(models.keep_joined())
+    with suppress(TimeoutError):
+        await asyncio.wait_for(models.whole.wait(), FIRST_JOIN_S)
     yield
     keeping.cancel()
     ray.shutdown()
@@ -87,6 +107,12 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(title="classifier", lifespan=lifespan)
 if ORIGINS:
     app.add_middleware(CORSMiddleware, allow_origins=ORIGINS, allow_methods=["POST"], allow_headers=["X-API-Key"])
+
+
+def keep(picture: bytes) -> None:
+    """Into data/, named by its content."""
+    if DATA.is_dir() and sum(1 for _ in DATA.iterdir()) < KEPT:
+        (DATA / hashlib.sha256(picture).hexdigest()[:20]).write_bytes(picture)
 
 
 def keyed(x_api_key: str = Header(default="")) -> None:
@@ -124,4 +150,7 @@ async def classify(image: UploadFile) -> JSONResponse:
     mean = np.mean(list(scores.values()), axis=0)
     best = int(mean.argmax())
     votes = {name: LABELS[int(score.argmax())] for name, score in scores.items()}
+    log.info("%s %.2f %s", LABELS[best], mean[best], votes)
+    if len(set(votes.values())) > 1:
+        await asyncio.to_thread(keep, data)
     return JSONResponse({"label": LABELS[best], "confidence": round(float(mean[best]), 4), "votes": votes})

@@ -13,7 +13,7 @@
 set -eu
 cd "$(CDPATH='' dirname -- "$0")"
 
-wait_s=781
+wait_s=356
 uid=10001
 
 say() { printf '%s\n' "deploy.sh: $*" >&2; }
@@ -39,8 +39,8 @@ check_tools() {
 # The engine's own memory, which on Docker Desktop is that of its virtual machine
 check_memory() {
     total=$(docker info --format '{{.MemTotal}}' 2>/dev/null) || return 0
-    [ "$((total / 1048576))" -ge 2174 ] ||
-        die "the limits add up to 2174 MiB, the engine has $((total / 1048576)): plan again for this machine"
+    [ "$((total / 1048576))" -ge 2116 ] ||
+        die "the limits add up to 2116 MiB, the engine has $((total / 1048576)): plan again for this machine"
 }
 
 # check_model PATH: there, and readable by a container's user
@@ -123,6 +123,8 @@ check() {
     check_memory
     check_model ../../weights/clip.safetensors
     check_model ../../weights/trees.txt
+    prepare_folder ../../data
+    prepare_folder ../../logs
 }
 
 has_card() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; }

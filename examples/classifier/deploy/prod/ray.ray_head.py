@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 APP = "actors:deploy"
 NAMESPACE = "classifier"
-START = ["ray", "start", "--head", "--block", "--port", "6379", "--ray-client-server-port", "10001", "--num-cpus", "2", "--object-store-memory", "134217728", "--include-dashboard", "false", "--disable-usage-stats"]
+START = ["ray", "start", "--head", "--block", "--port", "6379", "--ray-client-server-port", "10001", "--num-cpus", "2", "--object-store-memory", "78852915", "--include-dashboard", "false", "--disable-usage-stats"]
 CLIENT_PORT = 10001
 GCS = "127.0.0.1:6379"
 HEALTH_PORT = 8266
