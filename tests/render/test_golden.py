@@ -12,18 +12,11 @@ import pytest
 import yaml
 from tests.planner.test_golden import CASES, GOLDEN
 
-from mlpack.errors import SpecError
 from mlpack.plan import Plan, ServicePlan
 from mlpack.render import render
 from mlpack.servers import SERVERS
 from mlpack.servers.wiring import environment
 from mlpack.units import parse_bytes, parse_duration
-
-REFUSED = {
-    "documents-ollama": "'ollama'",
-}
-"""Case -> what its refusal names: half a deployment would be worse than none."""
-RENDERED = [case for case in CASES if case not in REFUSED]
 
 
 def recorded(name: str) -> Plan:
@@ -31,7 +24,7 @@ def recorded(name: str) -> Plan:
     return Plan.model_validate_json((GOLDEN / name / "plan.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", RENDERED)
+@pytest.mark.parametrize("name", CASES)
 def test_files_are_the_ones_that_were_read(name: str, request: pytest.FixtureRequest) -> None:
     made = {artifact.path: artifact.text for artifact in render(recorded(name))}
     folder = GOLDEN / name / "files"
@@ -48,13 +41,7 @@ def test_files_are_the_ones_that_were_read(name: str, request: pytest.FixtureReq
         assert text == found[relative], relative
 
 
-@pytest.mark.parametrize(("name", "named"), REFUSED.items())
-def test_what_is_not_rendered_is_refused_by_name(name: str, named: str) -> None:
-    with pytest.raises(SpecError, match=named):
-        render(recorded(name))
-
-
-@pytest.mark.parametrize("name", RENDERED)
+@pytest.mark.parametrize("name", CASES)
 def test_every_number_is_the_plans(name: str) -> None:
     plan = recorded(name)
     artifacts = render(plan)

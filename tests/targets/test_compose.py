@@ -187,7 +187,7 @@ def test_waits_as_long_as_the_slowest_start_may_take() -> None:
     ("plan", "what"),
     [
         (plan_of(embedding_spec(), {"web": service_plan(target="swarm")}), "target 'swarm'"),
-        (plan_of(embedding_spec(), {"web": service_plan(server="ollama")}), "server 'ollama'"),
+        (plan_of(embedding_spec(), {"web": service_plan(server="ollama", target="systemd")}), "server 'ollama'"),
         (plan_of(embedding_spec(build=Build()), {"web": service_plan()}), "what to install"),
     ],
 )

@@ -21,12 +21,10 @@ from tests.planner.gpu_build import card as llm_card
 from tests.planner.gpu_build import model, plan_on, with_cards
 from tests.plans import embedding_plan, embedding_spec, plan_of, service_plan, whole
 
-from mlpack.errors import SpecError
 from mlpack.host import GpuSetFacts
 from mlpack.launchers.process import free_port
 from mlpack.plan import CardPlan, Decided, GpuPlan, Plan
 from mlpack.process import run
-from mlpack.render import render
 from mlpack.spec import Build
 from mlpack.targets.gpu import unit_device_lines
 from mlpack.units import GIB
@@ -103,16 +101,16 @@ def test_llama_server_is_told_its_layers_beside_the_card_only(size_gib: float, a
     assert "LLAMA_ARG_N_GPU_LAYERS" not in texts(plan)["compose.yaml"] + texts(plan).get("llm.env", "")
 
 
-def test_ollama_on_a_card_is_planned_and_its_rendering_refused_by_name() -> None:
+def test_ollama_gets_the_card_and_decides_its_layers_by_itself() -> None:
     models = {"m": {"path": "weights/m.gguf", "max_input": {"tokens": 4096}}}
     host = with_cards(GpuSetFacts(devices=(llm_card(24),)))
     services = {"llm": {"server": "ollama", "models": ["m"], "device": "gpu"}}
     plan = plan_on(host, services, info=model(8e9, "Q4_0", format_="gguf"), runtime="llama_cpp", models=models)
-    made = plan.services["llm"].gpu
-    assert made is not None
-    assert not [key for key in made.environment if "LAYERS" in key]  # Ollama decides: there is no variable
-    with pytest.raises(SpecError, match="server 'ollama'"):
-        render(plan)
+    made = override(plan)["services"]
+    assert list(made) == ["llm"]  # not the step that fills its store
+    (device,) = made["llm"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["device_ids"] == ["GPU-24"]
+    assert set(made["llm"]) == {"deploy"}  # the same image; there is no variable for layers
 
 
 def test_the_short_syntax_says_the_same() -> None:

@@ -27,7 +27,7 @@ from mlpack.targets.programs import program_variables, program_volumes
 from mlpack.targets.secret_files import mounted_secrets, secrets_view
 
 SERVERS: frozenset[ServerName] = frozenset(
-    {"gunicorn", "uvicorn", "celery", "ray", "redis", "postgres", "flower", "nginx", "caddy", "llama_server"}
+    {"gunicorn", "uvicorn", "celery", "ray", "redis", "postgres", "flower", "nginx", "caddy", "llama_server", "ollama"}
 )
 COMPOSE_AT_LEAST = "2.20.2"
 """The first Compose that knows a health check's start_interval (facts.md)."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlpack.plan import Plan
+from mlpack.servers.ollama import models_argv
 from mlpack.targets.hub import fetch_argv
+from mlpack.targets.images import ready_made
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 FETCH_S = 3600
@@ -33,7 +35,7 @@ def add_steps(plan: Plan, views: Sequence[dict[str, object]]) -> list[dict[str, 
 
 def steps_s(plan: Plan, name: str) -> int:
     """Seconds that all steps before service ``name`` may take."""
-    fetch = FETCH_S if fetch_argv(plan, name) else 0
+    fetch = FETCH_S if _fetch(plan, name) else 0
     return fetch + STEP_S * len(plan.spec.services[name].command)
 
 
@@ -43,13 +45,22 @@ def step_names(plan: Plan, name: str) -> tuple[str, ...]:
 
 
 def _words(plan: Plan, name: str) -> tuple[tuple[str, ...], ...]:
-    fetch = fetch_argv(plan, name)
+    fetch = _fetch(plan, name)
     return (*((fetch,) if fetch else ()), *plan.spec.services[name].command)
+
+
+def _fetch(plan: Plan, name: str) -> tuple[str, ...] | None:
+    """The step that brings models from a hub, or into Ollama's own store; None where there is none."""
+    return models_argv(plan, name) if _own_store(plan, name) else fetch_argv(plan, name)
+
+
+def _own_store(plan: Plan, name: str) -> bool:
+    return plan.services[name].server == "ollama" and ready_made(plan, name) is not None
 
 
 def _steps(plan: Plan, name: str, view: dict[str, object]) -> list[dict[str, object]]:
     made: list[dict[str, object]] = []
-    fetches = fetch_argv(plan, name) is not None
+    fetches, own_store = _fetch(plan, name) is not None, _own_store(plan, name)
     for step, argv in zip(step_names(plan, name), _words(plan, name), strict=True):
         fetching = fetches and not made
         made.append(
@@ -59,8 +70,8 @@ def _steps(plan: Plan, name: str, view: dict[str, object]) -> list[dict[str, obj
                 "pull": "never" if view["build"] else view["pull"],
                 "build": None,
                 "command": argv,
-                "entrypoint": None,
-                "environment": {**dict.fromkeys(PROXIES), "HF_HUB_OFFLINE": "0"} if fetching else None,
+                "entrypoint": ("sh",) if fetching and own_store else None,
+                "environment": _proxied(own_store) if fetching else None,
                 "ports": [],
                 "health": None,
                 "replicas": None,
@@ -70,6 +81,11 @@ def _steps(plan: Plan, name: str, view: dict[str, object]) -> list[dict[str, obj
             }
         )
     return made
+
+
+def _proxied(own_store: bool) -> dict[str, str | None]:
+    offline = {} if own_store else {"HF_HUB_OFFLINE": "0"}
+    return {**dict.fromkeys(PROXIES), **offline}
 
 
 def _after(view: dict[str, object]) -> dict[str, object]:

@@ -24,7 +24,9 @@ FETCH = (
 
 
 def hub_models(plan: Plan, name: str) -> tuple[str, ...]:
-    """Hub names of service ``name``'s models that are no files of the project; sorted."""
+    """Hub names of service ``name``'s models that are no files of the project; sorted. Ollama has its own store."""
+    if plan.services[name].server == "ollama":
+        return ()
     models = (plan.spec.models[model] for model in plan.spec.services[name].models)
     return tuple(sorted({model.hub for model in models if model.hub is not None and model.path is None}))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlpack.plan import Plan, ServicePlan
-from mlpack.servers import SERVERS
+from mlpack.servers import SERVERS, ollama
 from mlpack.servers.proxy import PROXY_FILES
 from mlpack.servers.ray import VARIABLES as RAY_VARIABLES
 from mlpack.servers.ray import head_path
@@ -53,6 +53,8 @@ PROGRAMS: dict[ServerName, Program] = {
     "caddy": Program(
         capabilities=("NET_BIND_SERVICE",), data="/data", scratch=("/config",), config="/etc/caddy/Caddyfile"
     ),
+    # root without rights, as the image's folders are root's; its keys and models are below its home
+    "ollama": Program(data="/root/.ollama", entrypoint=("/bin/ollama",)),
     "llama_server": Program(uid=APP_UID, entrypoint=("/app/llama-server",)),
 }
 
@@ -129,6 +131,8 @@ def program_variables(plan: Plan, name: str) -> dict[str, tuple[str, str]]:
     """Variable -> value and reason: pointers at secret files, and Ray's own settings; none is a secret."""
     if plan.services[name].server == "ray":
         return dict(RAY_VARIABLES)
+    if plan.services[name].server == "ollama":
+        return ollama.variables(plan, name)
     password, file = SERVERS[plan.services[name].server].FACTS.password, password_file(plan, name)
     return {password.variable: (f"{FOLDER}/{file}", "made by deploy.sh")} if password is not None and file else {}
 
@@ -145,6 +149,8 @@ def health_test(plan: Plan, name: str) -> list[str] | None:
     if service.server == "postgres":
         argv = SERVERS["postgres"].FACTS.health_argv or ()
         return ["CMD", *argv, "--port", str(_port(service))]
+    if service.server == "ollama":
+        return ["CMD", *(ollama.FACTS.health_argv or ())]  # the image has no curl
     if service.server == "llama_server" and service.health is not None and service.health.path is not None:
         # the image's own check uses curl too
         patience = f"{service.health.timeout_s.value - 0.5:g}"
