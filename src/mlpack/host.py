@@ -97,6 +97,11 @@ class GpuFacts(Noun):
     """Programs that share it through CUDA's multi-process service; None where NVML does not tell."""
     nvlink: tuple[int, ...] = ()
     """Indices of the cards that it reaches over NVLink."""
+    pci: str | None = None
+    """Its place on the PCI bus, ``00000000:07:00.0``."""
+    paths: tuple[str, ...] = ()
+    """The way to every NVIDIA card over PCI, in their order, in nvidia-smi's words: X (itself), PIX and PXB (one switch
+    or more), PHB (a host bridge), NODE (a NUMA node), SYS (between sockets), ? (not told). Empty for a lone card."""
     instances: tuple[MigFacts, ...] = ()
 
 

@@ -11,6 +11,7 @@
  *   0.slots 7                   nvmlDeviceGetMaxMigDeviceCount; 0.slot2.uuid ...: the MIG instance in place 2, with
  *                               name, uuid, memory and slices; a place without a uuid is empty
  *   0.nvlink 1 2 3              cards that it reaches over NVLink
+ *   0.pci 00000000:07:00.0      its place on the bus; 0.topology 0 10 50: nvmlGpuTopologyLevel_t to each card in order
  *   0.process0 1234 1073741824  pid and bytes of a program on it; without such a line 1000 and 0
  *   1.memory error 999          any key may fail with a number instead
  *
@@ -174,6 +175,22 @@ int nvmlDeviceGetP2PStatus(void *device, void *other, int index, int *status) {
     for (word = strtok(value, " "); word; word = strtok(NULL, " "))
         if (atoi(word) == (int)(size_t)other - 1) *status = 0;
     return SUCCESS;
+}
+
+typedef struct { char legacy[16]; unsigned int domain, bus, device, id, subsystem; char address[32]; } pci_t;
+
+int nvmlDeviceGetPciInfo_v3(void *device, pci_t *pci) {
+    memset(pci, 0, sizeof *pci);
+    return of(device, "pci", pci->address, sizeof pci->address);
+}
+
+int nvmlDeviceGetTopologyCommonAncestor(void *device, void *other, int *level) {
+    char value[256], *word;
+    int place = 0, result = of(device, "topology", value, sizeof value);
+    if (result != SUCCESS) return result;
+    for (word = strtok(value, " "); word; word = strtok(NULL, " "))
+        if (place++ == (int)(size_t)other - 1) { *level = atoi(word); return SUCCESS; }
+    return INVALID_ARGUMENT;
 }
 
 /* pynvml asks with no room first, then with more than was said. */

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.nvml_standin import ask, build
+from tests.planner.build import host
 
 from mlpack.probe.gpus import parse_gpus
+from mlpack.probe.table import rows
 from mlpack.process import run
+from mlpack.units import GIB
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +31,7 @@ def test_one_card(library: Path) -> None:
     assert (card.compute_capability, card.mig, card.processes) == ((8, 6), False, 2)
     assert (card.minor, card.ecc, card.persistence, card.compute_mode) == (0, True, True, "default")
     assert (card.mps_clients, card.nvlink, card.instances) == (1, (), ())
+    assert (card.pci, card.paths) == ("00000000:00:1E.0", ())
     assert unread == ()  # "MIG: Not Supported" is an answer
 
 
@@ -37,6 +41,12 @@ def test_eight_cards_one_of_them_split(library: Path) -> None:
     assert [card.uuid for card in facts.devices] == [f"GPU-00000000-0000-4000-8000-00000000000{n}" for n in range(8)]
     assert {card.memory_total_bytes for card in facts.devices} == {85520809984}
     assert [card.nvlink for card in facts.devices] == [tuple(n for n in range(8) if n != own) for own in range(8)]
+    near, far = ("NODE",) * 4, ("SYS",) * 4
+    assert [card.paths for card in facts.devices] == [
+        tuple("X" if n == own else word for n, word in enumerate((*near, *far) if own < 4 else (*far, *near)))
+        for own in range(8)
+    ]
+    assert [card.pci for card in facts.devices][:2] == ["00000000:1b:00.0", "00000000:43:00.0"]
     assert [(one.name, one.memory_total_bytes) for one in facts.devices[7].instances] == [
         ("3g.40gb", 42412802048),
         ("1g.10gb", 10200547328),
@@ -99,6 +109,7 @@ def test_failures_in_the_middle_cost_their_own_fact(library: Path) -> None:
     facts, unread = parse_gpus(ask(library, "lost.txt"), ())
     first, last = facts.devices  # the second one is lost
     assert (facts.cuda, first.memory_total_bytes, first.compute_capability) == (None, None, (8, 9))
+    assert (first.paths, last.paths) == (("X", "?"), ("?", "X"))  # nothing told; the lost card has no place
     assert (last.uuid, last.memory_total_bytes) == ("GPU-00000000-0000-4000-8000-0000000000a2", 24152899584)
     reasons = {item.name: item.reason for item in unread}
     assert set(reasons) == {
@@ -110,6 +121,23 @@ def test_failures_in_the_middle_cost_their_own_fact(library: Path) -> None:
     }
     assert "GPU is lost" in reasons["gpus.devices.1"]
     assert "Insufficient Permissions" in reasons["gpus.devices.0.mig"]
+
+
+def test_all_of_it_is_shown(library: Path) -> None:
+    """A card's row in `mlpack probe`: from the stand-in's answers through the real binding to the words."""
+
+    def shown(answers: str) -> list[str]:
+        facts = host(8 * GIB, 4).model_copy(update={"gpus": parse_gpus(ask(library, answers), ())[0]})
+        return [value for section, name, value in rows(facts) if section == "accelerators" and name.isdecimal()]
+
+    (a10g,) = shown("a10g.txt")
+    for word in ("2 processes on it", "1 of them through MPS", "ECC on", "persistence on", "PCI 00000000:00:1E.0"):
+        assert word in a10g
+    assert "named GPU-6f1c1c1e-0000-4000-8000-00000000a10a" in a10g
+    eight = shown("h100x8.txt")
+    assert "NVLink to 1, 2, 3, 4, 5, 6, 7; paths to all: X NODE NODE NODE SYS SYS SYS SYS" in eight[0]
+    assert "split by MIG: 3g.40gb (MIG-00000000-0000-4000-8000-000000000070), 1g.10gb (MIG-" in eight[7]
+    assert "compute mode exclusive-process" in shown("old-driver.txt")[0]
 
 
 def test_without_the_library_there_is_nothing_to_ask(tmp_path: Path) -> None:

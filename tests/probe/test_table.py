@@ -57,7 +57,7 @@ def test_cards() -> None:
     shown = [value for section, name, value in rows(facts) if (section, name) == ("accelerators", "0")]
     expected = (
         "NVIDIA A10G; 22.5 GiB, 22 GiB free; compute capability 8.6; split by MIG: no instance is made; "
-        "2 processes on it"
+        "2 processes on it; named GPU-6f1c1c1e-0000-4000-8000-00000000a10a"
     )
     assert shown == [expected]
     assert ("accelerators", "GPU", "none") in rows(host("laptop-8g"))

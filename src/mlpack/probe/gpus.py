@@ -15,6 +15,9 @@ COMPUTE_MODES: dict[int, Literal["default", "exclusive-process", "prohibited"]] 
 }
 """nvml.h, nvmlComputeMode_t; 1 (exclusive thread) is gone since CUDA 8."""
 
+PATHS = {0: "PIX", 10: "PIX", 20: "PXB", 30: "PHB", 40: "NODE", 50: "SYS"}
+"""nvml.h, nvmlGpuTopologyLevel_t, in the words of `nvidia-smi topo --matrix`; 0 is two cards on one board."""
+
 
 def parse_gpus(
     answer: NvmlAnswer, bus: tuple[PciDevice, ...], apple: str | None = None
@@ -53,7 +56,17 @@ def _nvidia(device: NvmlDevice, positions: dict[int, int]) -> GpuFacts:
         compute_mode=None if device.compute_mode is None else COMPUTE_MODES.get(device.compute_mode),
         mps_clients=device.mps_clients,
         nvlink=tuple(positions[other] for other in device.nvlink if other in positions),
+        pci=device.pci,
+        paths=_paths(device, positions),
         instances=tuple(_slice(part) for part in device.slices),
+    )
+
+
+def _paths(device: NvmlDevice, positions: dict[int, int]) -> tuple[str, ...]:
+    own = positions.get(device.number) if device.number is not None else None
+    return tuple(
+        "X" if place == own else PATHS.get(level, "?") if level is not None else "?"
+        for place, level in enumerate(device.levels)
     )
 
 

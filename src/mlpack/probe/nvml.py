@@ -39,6 +39,9 @@ class NvmlDevice(NamedTuple):
     mps_clients: int | None = None
     nvlink: tuple[int, ...] = ()
     """NVML's indices of the cards reached over NVLink."""
+    pci: str | None = None
+    levels: tuple[int | None, ...] = ()
+    """nvmlGpuTopologyLevel_t to every card in order, itself included; empty for a lone card."""
     slices: tuple[NvmlSlice, ...] = ()
 
 

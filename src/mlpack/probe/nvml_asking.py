@@ -72,7 +72,25 @@ class Asking:
             compute_mode=self.perhaps(f"{at}.compute_mode", "nvmlDeviceGetComputeMode", handle),
             mps_clients=None if clients is None else len(clients),
             nvlink=self.nvlink(index, handles),
+            pci=self.pci(at, handle),
+            levels=self.levels(index, handles),
             slices=self.slices(at, handle) if split else (),
+        )
+
+    def pci(self, at: str, handle: Any) -> str | None:
+        """Its address on the bus."""
+        info = self.perhaps(f"{at}.pci", "nvmlDeviceGetPciInfo", handle)
+        bus: str | bytes | None = None if info is None else info.busId
+        return bus.decode("ascii", "replace") if isinstance(bus, bytes) else bus
+
+    def levels(self, index: int, handles: Handles) -> tuple[int | None, ...]:
+        """What lies between ``index`` and every card; nothing for a card alone."""
+        if len(handles) < 2:
+            return ()
+        fact, call = f"gpus.devices.{index}.paths", "nvmlDeviceGetTopologyCommonAncestor"
+        return tuple(
+            0 if other == index else self.perhaps(fact, call, handles[index], handle)
+            for other, handle in handles.items()
         )
 
     def mig(self, at: str, handle: Any) -> bool | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlpack.host import CgroupFacts, CpuFacts, EngineFacts, GpuFacts, GpuSetFacts, HostFacts, MemoryFacts
+from mlpack.host import CgroupFacts, CpuFacts, EngineFacts, GpuFacts, GpuSetFacts, HostFacts, MemoryFacts, MigFacts
 from mlpack.units import show_bytes
 
 Row = tuple[str, str, str]
@@ -115,7 +115,7 @@ def _gpu(gpu: GpuFacts) -> str:
     if gpu.compute_capability:
         parts.append("compute capability {}.{}".format(*gpu.compute_capability))
     if gpu.mig:
-        parts.append("split by MIG: " + (", ".join(one.name for one in gpu.instances) or "no instance is made"))
+        parts.append("split by MIG: " + (", ".join(map(_instance, gpu.instances)) or "no instance is made"))
     if gpu.processes:
         parts.append(f"{gpu.processes} processes on it")
     if gpu.mps_clients:
@@ -124,11 +124,18 @@ def _gpu(gpu: GpuFacts) -> str:
         parts.append(f"compute mode {gpu.compute_mode}")
     if gpu.nvlink:
         parts.append(f"NVLink to {', '.join(map(str, gpu.nvlink))}")
+    if gpu.paths:
+        parts.append(f"paths to all: {' '.join(gpu.paths)}")
     words = {"ECC": gpu.ecc, "persistence": gpu.persistence}
     parts += [f"{word} {'on' if on else 'off'}" for word, on in words.items() if on is not None]
+    parts += [f"{word} {value}" for word, value in (("PCI", gpu.pci), ("named", gpu.uuid)) if value]
     if gpu.vendor != "nvidia":
         parts.append("recognised; mlpack plans for NVIDIA cards and CPUs")
     return "; ".join(parts)
+
+
+def _instance(part: MigFacts) -> str:
+    return f"{part.name} ({part.uuid})" if part.uuid else part.name
 
 
 def _engine(engine: EngineFacts | None) -> Pairs:
