@@ -11,12 +11,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.nvml_standin import build
 
 from mlpack.footprint import Region
 from mlpack.measure.card_regions import UNTOLD, card_regions
+from mlpack.measure.on_card import card_counters
 from mlpack.measure.result import CardReading, StageName
 
 pytestmark = pytest.mark.slow
@@ -41,6 +43,29 @@ cuda = types.SimpleNamespace(
     memory_allocated=lambda d: state["used"] * MIB, max_memory_allocated=lambda d: state["peak"] * MIB,
     memory_reserved=lambda d: state["held"] * MIB, max_memory_reserved=lambda d: state["held_peak"] * MIB,
     reset_peak_memory_stats=reset,
+)
+'''
+TENSORFLOW = '''
+"""TensorFlow's counters as tf.config.experimental documents them: by `GPU:N`, in bytes; what is held is not told."""
+import types
+MIB = 1 << 20
+state = {"used": 0, "peak": 0}
+class OpError(Exception): pass
+errors = types.SimpleNamespace(OpError=OpError)
+def take(mib):
+    state["used"] += mib
+    state["peak"] = max(state["peak"], state["used"])
+def give(mib):
+    state["used"] -= mib
+def told(device):
+    assert device == "GPU:0", device
+    return {"current": state["used"] * MIB, "peak": state["peak"] * MIB}
+def reset(device):
+    assert device == "GPU:0", device
+    state["peak"] = state["used"]
+config = types.SimpleNamespace(
+    list_physical_devices=lambda kind: ["card"] if kind == "GPU" else [], list_logical_devices=lambda kind: ["card"],
+    experimental=types.SimpleNamespace(get_memory_info=told, reset_memory_stats=reset),
 )
 '''
 APP = """
@@ -79,10 +104,12 @@ print(measure(subject, concurrency=2, threads=1).model_dump_json())
 MIB = 1 << 20
 
 
-def measured(folder: Path, env: dict[str, str]) -> tuple[dict[str, tuple[int, str]], list[str]]:
+def measured(
+    folder: Path, env: dict[str, str], framework: str = "torch"
+) -> tuple[dict[str, tuple[int, str]], list[str]]:
     """(MiB, per) of every region on the card, by name; and the notes. In a child, which may load another NVML."""
-    (folder / "torch.py").write_text(TORCH)
-    (folder / "service.py").write_text(APP)
+    (folder / f"{framework}.py").write_text({"torch": TORCH, "tensorflow": TENSORFLOW}[framework])
+    (folder / "service.py").write_text(APP.replace("torch", framework))
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(folder)], env=env, capture_output=True, text=True, timeout=240, check=False
     )
@@ -107,6 +134,50 @@ def test_counters_and_nvml_make_regions_of_the_card(tmp_path: Path) -> None:
     assert regions["CUDA context"] == (400, "process")
     assert "activations of one on the card" not in regions
     assert UNTOLD not in notes
+
+
+def test_tensorflow_tells_what_is_used_and_nvml_the_rest(tmp_path: Path) -> None:
+    library = tmp_path / "lib"
+    library.mkdir()
+    answers = str(tmp_path / "answers")
+    Path(answers).write_text("count 0\n")
+    env = {**os.environ, "LD_LIBRARY_PATH": str(build(library)), "NVML_ANSWERS": answers}
+    regions, notes = measured(tmp_path, env, "tensorflow")
+    assert regions["weights on the card"] == (100, "process")
+    assert regions["activations on the card"] == (30, "request")
+    assert regions["CUDA context"] == (
+        402,
+        "process",
+    )  # with what its allocator holds beyond, which nothing tells apart
+    assert UNTOLD not in notes
+
+
+@pytest.mark.parametrize("error", ["ValueError", "RuntimeError", "KeyError", "tensorflow.OpError"])
+def test_a_framework_without_counters_costs_its_own_only(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch, tensorflow = ModuleType("torch"), ModuleType("tensorflow")
+    exec(TORCH, torch.__dict__)
+    exec(TENSORFLOW, tensorflow.__dict__)
+    torch.__dict__["take"](7)
+
+    def refuses(_: str) -> None:
+        raise eval(error, {"tensorflow": tensorflow})("no such counter")
+
+    tensorflow.__dict__["config"].experimental.get_memory_info = refuses
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+    found = card_counters()
+    assert found is not None
+    assert found["used"] == 7 * MIB
+
+
+def test_what_is_no_refusal_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = ModuleType("torch")
+    exec(TORCH, torch.__dict__)
+    torch.__dict__["take"](7)
+    torch.__dict__["cuda"].memory_allocated = lambda _: 1 // 0
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    with pytest.raises(ZeroDivisionError):
+        card_counters()
 
 
 def test_without_nvml_the_frameworks_counters_count_and_a_note_says_what_is_missing(tmp_path: Path) -> None:

@@ -16,11 +16,21 @@ def card_counters() -> dict[str, int] | None:
     found: dict[str, int] = {}
     for ask in (_torch, _tensorflow):
         try:
-            for key, value in ask().items():
-                found[key] = found.get(key, 0) + value
-        except Exception:  # counters of whatever version: without them NVML's number is left
+            said = ask()
+        except _refusals():  # without them NVML's number of the whole process is left
             continue
+        for key, value in said.items():
+            found[key] = found.get(key, 0) + value
     return found or None
+
+
+def _refusals() -> tuple[type[BaseException], ...]:
+    """What frameworks raise where they have no such counter: versions without the function, CUDA's own errors (torch's
+    are RuntimeErrors), TensorFlow's OpErrors and the ValueError of devices whose allocator keeps none."""
+    errors: Any = getattr(sys.modules.get("tensorflow"), "errors", None)
+    of_tensorflow: Any = getattr(errors, "OpError", None)
+    known: tuple[type[BaseException], ...] = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
+    return (*known, of_tensorflow) if isinstance(of_tensorflow, type) else known
 
 
 def _torch() -> dict[str, int]:
