@@ -30,6 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (  # from the ground up
     frozenset(
         [
             "audit",
+            "doctor",
             "write",
             "verify",
             "launchers",

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mlpack import __version__
+from mlpack.commands.doctor_options import doctor
 from mlpack.commands.proving import tune, verify
 from mlpack.errors import ExitCode, MlpackError
 
@@ -181,6 +182,7 @@ def render(
 
 app.command()(verify)
 app.command()(tune)
+app.command()(doctor)
 
 
 @app.command()

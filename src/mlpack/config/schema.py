@@ -15,6 +15,7 @@ from mlpack.config.check.services import RUNS_AN_APP
 from mlpack.config.schema_docs import docstrings, nouns_below
 from mlpack.config.shape import keys_of
 from mlpack.config.short import FIELD_FORMS, NOUN_FORMS, VERBS, argv, command
+from mlpack.doctor.facts import DoctorReport
 from mlpack.footprint import FootprintFile
 from mlpack.host import HostFacts
 from mlpack.lock import Lock
@@ -34,6 +35,7 @@ NOUNS: Mapping[str, type[Noun]] = {
     "lock": Lock,
     "footprint": FootprintFile,
     "audit": AuditReport,
+    "doctor": DoctorReport,
 }
 NAMES = ("spec", "profile", *NOUNS)
 PATTERNS = {

@@ -1,0 +1,78 @@
+"""Doctor and real patients: every way of being ill in a real container, and what it says of each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.e2e.doctors import SCENARIOS, examined, patient
+
+from mlpack.commands.doctor import doctor_command
+from mlpack.doctor import diagnose
+from mlpack.doctor.read import read_container
+from mlpack.process import run
+
+pytestmark = pytest.mark.engine
+ASK = """import urllib.request as u
+try: u.urlopen(u.Request("http://127.0.0.1:8000/predict", b'{"x": 21}'), timeout=20)
+except Exception: pass"""
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_root_of_an_illness_comes_first(name: str, matrix_image: str) -> None:
+    case = SCENARIOS[name]
+    with patient(matrix_image, *case.options, command=case.command) as ident:
+        facts, found = examined(ident, case.shows)
+        kinds = list(found)
+        assert kinds[:1] == ([case.kind] if case.kind else []), (kinds, facts.to_json())
+        for one in found.values():
+            assert one.change, one
+        if case.kind:
+            assert case.says in "\n".join((found[case.kind].words, *found[case.kind].evidence))
+        if name == "restart-loop":
+            assert found["restart-loop"].sureness == "certain"
+            assert {death.exit_code for death in facts.deaths} == {3}
+
+
+def test_a_port_that_another_container_holds(matrix_image: str) -> None:
+    with patient(matrix_image, "--publish", "127.0.0.1::8000") as holder:
+        port = run(["docker", "port", holder, "8000"]).stdout.strip().rpartition(":")[2]
+        with patient(matrix_image, "--publish", f"127.0.0.1:{port}:8000") as ident:
+            facts = read_container(ident, os.environ)
+            (first, *_) = diagnose(facts)
+            assert (first.kind, first.sureness) == ("port-taken", "certain")
+            assert f"{port}: container {holder}" in first.evidence
+
+
+def test_a_worker_that_its_server_killed(matrix_image: str) -> None:
+    command = ("gunicorn", "--bind", "0.0.0.0:8000", "--timeout", "1", "--worker-tmp-dir", "/dev/shm", "app:app")
+    with patient(matrix_image, "--env", "MODE=slow", command=command) as ident:
+        examined(ident, lambda facts: any("Booting worker" in line for line in facts.logs))
+        run(["docker", "exec", ident, "python3", "-c", ASK], check=False)
+        _, found = examined(ident, lambda facts: any("WORKER TIMEOUT" in line for line in facts.logs))
+        assert found["timeout-kill"].sureness == "certain"
+
+
+def test_secrets_in_the_log_are_not_shown(matrix_image: str) -> None:
+    said = ("sh", "-c", "echo connecting with $DB_PASSWORD; exit 4")
+    with patient(matrix_image, "--env", "DB_PASSWORD=correct-horse", command=said) as ident:
+        facts, _ = examined(ident, lambda facts: not facts.running)
+        assert "correct-horse" not in facts.to_json()
+        assert any("connecting with ***" in line for line in facts.logs)
+
+
+def test_the_command_of_a_whole_project(
+    project: Callable[..., Path], capsys: pytest.CaptureFixture[str], matrix_image: str
+) -> None:
+    del project
+    with patient(matrix_image) as ident:
+        assert doctor_command(ident, Path("/"), as_json=False) == 0
+        assert "nothing is wrong" in capsys.readouterr().out
+    with patient(matrix_image, "--env", "MODE=crash") as ident:
+        examined(ident, lambda facts: not facts.running)
+        assert doctor_command(ident, Path("/"), as_json=True) == 1
+        (one,) = json.loads(capsys.readouterr().out)["patients"]
+        assert one["diagnoses"][0]["kind"] == "app-error"
