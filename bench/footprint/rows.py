@@ -112,7 +112,7 @@ SERVED = {
         "nsfw/open-nsfw.onnx",
         {"BATCH": "2", "SHAPE": "224,224,3"},
         _shape(2, 224, 224, 3),
-        False,
+        True,
         True,
     ),
     "unet": Served(

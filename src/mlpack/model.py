@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from mlpack.noun import Noun
 
 
@@ -46,6 +48,17 @@ class Architecture(Noun):
     """Values per token and layer of a compressed key/value cache (multi-head latent attention); None: none is."""
     stateful_layers: int | None = None
     """Layers that keep a state of fixed size (state space, linear attention) in place of keys and values."""
+    position_bytes: int | None = None
+    """Of a convolutional net: bytes of the largest set of layer outputs alive at once, for each position (pixel) of one
+    input in float32, by its graph."""
+
+    @model_serializer(mode="wrap")
+    def _without_untold(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Locks of models without a graph stay as they were written."""
+        found: dict[str, object] = whole(self)
+        if self.position_bytes is None:
+            found.pop("position_bytes", None)
+        return found
 
 
 class ModelInfo(Noun):
@@ -59,8 +72,18 @@ class ModelInfo(Noun):
     mappable: bool = False
     """The stored bytes can be used in place through mmap (safetensors, GGUF, PyTorch archives; nothing compressed)."""
     compressed: bool = False
+    unpacked_bytes: int | None = None
+    """Of a compressed file: bytes inside, counted; None where it is none, or they were not counted."""
     architecture: Architecture | None = None
     unknown: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_uncounted(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Locks of models that are not compressed stay as they were written."""
+        found: dict[str, object] = whole(self)
+        if self.unpacked_bytes is None:
+            found.pop("unpacked_bytes", None)
+        return found
 
     @property
     def parameters(self) -> int | None:

@@ -61,34 +61,28 @@ def test_sums_give_the_measured_peaks_back(concurrency: int) -> None:
     assert sizes.sum_bytes("kernel", "import") == 2 * MIB
 
 
-def test_what_is_referenced_while_serving_counts_and_not_what_was_touched_once() -> None:
-    used = {
-        "app": (60, 3),
-        "startup": (70, 40),
-        "first": (99, 50),
-        "alone": (30, 20),
-        "together": (34, 24),
-        "idle": (34, 24),
+def in_use(stages: dict[StageName, StageReading], used: dict[StageName, int]) -> dict[StageName, StageReading]:
+    return {
+        name: reading.model_copy(update={"libraries_in_use_bytes": used[name] * MIB}) if name in used else reading
+        for name, reading in stages.items()
     }
-    stages = {
-        name: reading.model_copy(
-            update={"referenced_bytes": used[name][0] * MIB, "referenced_weights_bytes": used[name][1] * MIB}
-        )
-        if name in used
-        else reading
-        for name, reading in readings(MINILM).items()
-    }
-    found = {r.name: r.bytes for r in regions(stages, 1) if r.kind == "mapped"}
-    assert found == {"libraries mapped": 10 * MIB, "weights mapped": 24 * MIB}
-    fewer = stages | {"startup": stages["app"].model_copy(update={"name": "startup", "referenced_bytes": 7 * MIB})}
-    fewer["app"] = fewer["startup"]
-    found = {r.name: r.bytes for r in regions(fewer, 1) if r.kind == "mapped"}
-    assert found == {
-        "libraries mapped": 4 * MIB,
-        "libraries mapped when hot": 6 * MIB,
-        "weights mapped": 3 * MIB,
-        "weights mapped when hot": 21 * MIB,
-    }
+
+
+def test_library_pages_that_only_the_start_touched_count_in_part_and_weights_in_full() -> None:
+    used: dict[StageName, int] = {"app": 60, "startup": 70, "first": 99, "alone": 10, "together": 13, "idle": 13}
+    found = {r.name: r.bytes // MIB for r in regions(in_use(readings(MINILM), used), 1) if r.kind == "mapped"}
+    weights = {"weights mapped": 3, "weights mapped when hot": 41}
+    assert found == {"libraries mapped": 13, "libraries touched once": (147 - 44 - 13) // 5, **weights}
+    fewer = in_use(readings(MINILM), {**used, "app": 4, "startup": 7})
+    found = {r.name: r.bytes // MIB for r in regions(fewer, 1) if r.kind == "mapped"}
+    rest = {"libraries mapped when hot": 6, "libraries touched once": 18}
+    assert found == {"libraries mapped": 7, **rest, **weights}
+
+
+def test_touched_once_is_no_memory_of_the_load() -> None:
+    used: dict[StageName, int] = {"app": 60, "startup": 70, "first": 99, "alone": 10, "together": 13, "idle": 13}
+    for region in regions(in_use(readings(MINILM), used), 1):
+        assert region.name != "libraries touched once" or region.stage == "serve"
 
 
 def test_each_further_request_adds_the_slope() -> None:

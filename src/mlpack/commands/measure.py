@@ -18,7 +18,6 @@ from mlpack.launchers.relocate import relocated
 from mlpack.measure.request import work_of
 from mlpack.measure.result import MeasureResult
 from mlpack.measure.run import MakePlace, measure
-from mlpack.measure.shares import SERVING
 from mlpack.measure.subject import Subject
 from mlpack.model import ModelInfo
 from mlpack.plan import Plan
@@ -119,11 +118,11 @@ def show_result(name: str, result: MeasureResult) -> None:
             show_mib(stage.anonymous_bytes),
             show_mib(stage.anonymous_peak_bytes),
             show_mib(stage.mapped_bytes),
-            "" if stage.referenced_bytes is None or stage.name not in SERVING else show_mib(stage.referenced_bytes),
+            "" if stage.libraries_in_use_bytes is None else show_mib(stage.libraries_in_use_bytes),
         )
         for stage in result.stages
     ]
-    columns = ("after", "took", "PSS", "USS", "anonymous", "its peak", "file-backed", "in use")
+    columns = ("after", "took", "PSS", "USS", "anonymous", "its peak", "file-backed", "libraries in use")
     table(columns, rows, ("left", *("right",) * 7))
     say("")
     show_footprint(f"One worker of {name}", result.footprint)

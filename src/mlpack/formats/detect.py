@@ -70,7 +70,7 @@ def _models_inside(formats: Mapping[str, Format], path: Path) -> list[tuple[Form
                 raise failed(path, f"holds more than {MOST_ENTRIES:,} entries", "name the model's file or folder")
             entries.append(entry)
     files = sorted(entry for entry in entries if entry.is_file() and _by_suffix(formats, entry))
-    indexes = [file for file in files if file.name.endswith(".index.json")]
+    indexes = [file for file in files if file.name.endswith((".index.json", ".weights.json"))]
     if indexes:
         return [(_of_file(formats, file), file) for file in indexes]
     first = [file for file in files if "-of-" not in file.name or "-00001-of-" in file.name]

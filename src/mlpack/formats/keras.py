@@ -45,4 +45,4 @@ def read(path: Path) -> ModelInfo:
         weights = [read_weights(found.data(name)) for name in names]
         for one in weights:
             digest.update(one.sha256.encode())
-        return info_of(FACTS.name, described(path, whole.size, digest.hexdigest()), weights)
+        return info_of(FACTS.name, (described(path, whole.size, digest.hexdigest()),), weights)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import by_shapes, merged
+from mlpack.formats.live_set import Net, position_bytes
 from mlpack.formats.onnx_graph import External, Graph, Reader
 from mlpack.formats.protobuf import Walker
 from mlpack.formats.reading import data_file, described, failed, head_of, is_there
 from mlpack.formats.window import window
-from mlpack.model import ModelFile, ModelInfo
+from mlpack.model import Architecture, ModelFile, ModelInfo
 
 FACTS = FormatFacts("onnx", (".onnx",))
 FIRST_FIELDS = frozenset(
@@ -30,7 +31,8 @@ def read(path: Path) -> ModelInfo:
     if head_of(path)[0] not in FIRST_FIELDS:
         raise failed(path, "is not an ONNX model: it does not begin like one", "check what was downloaded")
     with window(path) as whole:
-        graph = Reader(Walker(whole)).model()
+        reader = Reader(Walker(whole))
+        graph, net = reader.model(), reader.layers.net
         own = described(path, whole.size, graph.sha256)
     beside = [_data(path, name, needed) for name, needed in sorted(graph.external.items())]
     dtypes = merged(graph.shares())
@@ -39,9 +41,16 @@ def read(path: Path) -> ModelInfo:
         files=(own, *beside),
         dtypes=dtypes,
         mappable=False,  # ONNX Runtime copies and repacks what it reads (docs/memory.md)
-        architecture=by_shapes(dtypes, graph.convolved),
+        architecture=_architecture(by_shapes(dtypes, graph.convolved), net),
         unknown=_unknown(graph),
     )
+
+
+def _architecture(found: Architecture | None, net: Net | None) -> Architecture | None:
+    """With what its layers' outputs take, where the graph tells."""
+    if found is None or net is None:
+        return found
+    return found.model_copy(update={"position_bytes": position_bytes(net)})
 
 
 def _unknown(graph: Graph) -> tuple[str, ...]:

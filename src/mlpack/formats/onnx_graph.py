@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
+from mlpack.formats.onnx_layers import Layers
 from mlpack.formats.protobuf import Field, Walker
 from mlpack.formats.reading import failed
 from mlpack.model import DtypeShare
@@ -45,7 +46,7 @@ MOST_TENSORS = 200_000
 MOST_FILES = 5_000
 CONVOLUTION_DIMENSIONS = 4
 MODEL_IR, MODEL_GRAPH, MODEL_OPSET, MODEL_FUNCTIONS = 1, 7, 8, 25
-GRAPH_NODE, GRAPH_INITIALISER, GRAPH_SPARSE = 1, 5, 15
+GRAPH_NODE, GRAPH_INITIALISER, GRAPH_INPUT, GRAPH_SPARSE = 1, 5, 11, 15
 NODE_TYPE, NODE_ATTRIBUTE = 4, 5
 ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS, ATTRIBUTE_SPARSE = 5, 6, 10, 11, 22
 TENSOR_DIMS, TENSOR_TYPE, TENSOR_NAME, TENSOR_RAW, TENSOR_EXTERNAL, TENSOR_LOCATION = 1, 2, 8, 9, 13, 14
@@ -88,6 +89,7 @@ class Reader:
         self.walker, self.graph = walker, Graph()
         self.path: Path = walker.window.path
         self._digest = hashlib.sha256()
+        self.layers = Layers(walker)
 
     def model(self) -> Graph:
         """The whole model. Raises ModelFileError where it is none, or is damaged."""
@@ -122,8 +124,14 @@ class Reader:
         for inner in self.walker.message(part):
             if inner.number == GRAPH_NODE:
                 self._node(inner, depth)
+                if depth == 0:
+                    self.layers.node(inner)
             elif inner.number == GRAPH_INITIALISER:
                 self._tensor(inner)
+                if depth == 0:
+                    self.layers.tensor(inner)
+            elif inner.number == GRAPH_INPUT and depth == 0:
+                self.layers.input(inner)
             elif inner.number == GRAPH_SPARSE:
                 self._sparse(inner)
 

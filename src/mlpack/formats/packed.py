@@ -1,4 +1,4 @@
-"""Compressed files: recognised by their marks, and unpacked only as far as a bound, in bounded memory."""
+"""Compressed files: recognised by their marks; looked into, and counted, as far as a bound and in bounded memory."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ UNPACKED_BYTES = 4 * MIB
 MEMORY_BYTES = 40 * MIB
 """The largest dictionary that an LZMA stream may ask for (presets up to 8 need 33 MiB)."""
 READ_BYTES = 16 * KIB
+PIECE_BYTES = MIB
+SLOW_BYTES = 256 * MIB
+COUNTED_BYTES = {"zlib": 2048 * MIB, "gzip": 2048 * MIB}
+"""Counted at most: about 5 s of zlib (0.4 GB/s), and of the slower others."""
 
 
 def packing(head: bytes) -> str | None:
@@ -38,14 +42,37 @@ def packing(head: bytes) -> str | None:
 
 def unpacked(window: Window, kind: str) -> Source | None:
     """The first ``UNPACKED_BYTES`` inside; None for lz4, which Python's own library cannot read."""
+    following = _stream(window, kind)
+    return None if following is None else Unpacked(window.path, following, UNPACKED_BYTES)
+
+
+def counted(window: Window, kind: str) -> int | None:
+    """How many bytes are inside, by unpacking them piece by piece and keeping none.
+
+    None for lz4, and where they are more than ``COUNTED_BYTES`` of the kind: a bomb, or a model for which counting
+    would take longer than a few seconds. Raises ModelFileError where the stream is damaged.
+    """
+    following = _stream(window, kind)
+    if following is None:
+        return None
+    total = 0
+    while piece := following(PIECE_BYTES):
+        total += len(piece)
+        if total > COUNTED_BYTES.get(kind, SLOW_BYTES):
+            return None
+    return total
+
+
+def _stream(window: Window, kind: str) -> Callable[[int], bytes] | None:
+    """What gives the next piece inside, never more than asked for; empty at the end."""
     if kind == "lz4":
         return None
     if kind in {"zlib", "gzip"}:
         stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        return Unpacked(window.path, _zlib(window, stream.decompress, lambda: stream.unconsumed_tail), UNPACKED_BYTES)
+        return _zlib(window, stream.decompress, lambda: stream.unconsumed_tail)
     if kind == "bz2":
-        return Unpacked(window.path, _fed(window, bz2.BZ2Decompressor()), UNPACKED_BYTES)
-    return Unpacked(window.path, _fed(window, lzma.LZMADecompressor(memlimit=MEMORY_BYTES)), UNPACKED_BYTES)
+        return _fed(window, bz2.BZ2Decompressor())
+    return _fed(window, lzma.LZMADecompressor(memlimit=MEMORY_BYTES))
 
 
 def _zlib(window: Window, unpack: Callable[[bytes, int], bytes], rest: Callable[[], bytes]) -> Callable[[int], bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import merged
 from mlpack.formats.numpy_arrays import Arrays
-from mlpack.formats.packed import UNPACKED_BYTES, packing, unpacked
+from mlpack.formats.packed import UNPACKED_BYTES, counted, packing, unpacked
 from mlpack.formats.pickle_source import Cursor, Ended, Source, Stored
 from mlpack.formats.pickle_values import TooLong
 from mlpack.formats.pickle_walk import walk
@@ -48,11 +48,13 @@ def read_as(format_name: str, path: Path) -> ModelInfo:
     visitor = Arrays()
     with window(path) as whole:
         doubt = _walked(whole, kind, visitor)
+        inside = counted(whole, kind) if kind is not None else None
     return ModelInfo(
         format=format_name,
         files=(sized_file(path),),
         dtypes=() if doubt else merged(visitor.shares()),
         compressed=kind is not None,
+        unpacked_bytes=inside,
         architecture=_architecture(visitor),
         unknown=_unknown(doubt, visitor),
     )

@@ -1,4 +1,4 @@
-"""An index that names the files over which a large model's tensors are spread (safetensors and PyTorch alike)."""
+"""An index that names the files over which a large model's tensors are spread (safetensors, PyTorch, Keras alike)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _names(path: Path, members: Members) -> set[str]:
 
 
 def _add(path: Path, values: Iterable[object], names: set[str]) -> None:
-    for name in values:
+    for name in (one for value in values for one in (value if isinstance(value, list) else [value])):
         if type(name) is str and name in names:
             continue
         if not isinstance(name, str) or not name or name in {".", ".."} or set(name) & set("/\\\0"):

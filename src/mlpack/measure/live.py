@@ -28,8 +28,8 @@ PROC = Path("/proc")
 START_S = 60.0
 """A bare Python may take this long to start on a busy machine; it is not the app's time."""
 TOUCHED = (
-    "mapped pages count as soon as they were touched once: /proc/PID/clear_refs, which would tell those in use, cannot "
-    "be written here; too much by 20-300 MiB of libraries"
+    "library pages count as soon as they were touched once, too much by 20-250 MiB: /proc/PID/clear_refs, which would "
+    "tell those in use, cannot be written here"
 )
 WEIGHTS_SHARE = 0.1
 """A model's weights are its largest file and every other of at least a tenth of that; the rest is configuration."""
@@ -91,7 +91,7 @@ def live(
                     lived.notes.append(f"not importable by {place.python}, so not counted: {absent}")
                 if name != names[-1]:
                     worker.go()
-            if lived.readings["idle"].referenced_bytes is None:
+            if lived.readings["idle"].libraries_in_use_bytes is None:
                 lived.notes.append(TOUCHED)
             progress("growth")
             _grow(worker, watch, lived, task["concurrency"], deadlines)
@@ -165,8 +165,8 @@ def _grow(worker: Worker, watch: Watch, lived: Lived, concurrency: int, deadline
     first = readings()
     lived.growth = growth(first, readings(), plan.rounds * concurrency) if suspicious(first) else 0.0
     after = watch.stop("together", lived.readings["together"].seconds, fresh=False)
-    if after.referenced_bytes is not None:  # a page that only every tenth request touches is in use, too
-        used = after.model_dump(include={"referenced_bytes", "referenced_weights_bytes", "referenced_by_model"})
+    if after.libraries_in_use_bytes is not None:  # a page that only every tenth request touches is in use, too
+        used = {"libraries_in_use_bytes": after.libraries_in_use_bytes}
         lived.readings["idle"] = lived.readings["idle"].model_copy(update=used)
     if lived.growth:
         requests = plan.spans * plan.rounds * concurrency

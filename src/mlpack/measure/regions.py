@@ -2,8 +2,9 @@
 
 Regions are increments, so that sums of them are the rule's quantities (docs/memory.md): import + load anonymous is
 what a loaded worker holds, with ``moment`` its load peak, with serve x concurrency its inference peak; import + load
-mapped is "mapped idle", with serve "mapped hot". Mapped pages count where serving uses them: what importing or loading
-touched once is evicted without harm, even while others still load (docs/memory.md).
+mapped is "mapped idle", with serve "mapped hot". Of libraries, pages count where serving uses them: what importing or
+loading touched once is evicted without harm, even while others still load (docs/memory.md). Of weights all touched
+pages count, as another input touches other rows of an embedding.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from typing import Literal
 
 from mlpack.footprint import Kind, Per, Region, Stage
 from mlpack.measure.result import StageName, StageReading
-from mlpack.measure.shares import LOADED, SERVING, Shares
+from mlpack.measure.shares import Shares
 
 _LOADING: tuple[StageName, ...] = ("libraries", "app", "startup")
+_SERVING: tuple[StageName, ...] = ("first", "alone", "together", "idle")
+TOUCHED_ONCE_SHARE = 0.2
+"""Of library pages that only the start touched, what stays beside those in use while nothing is read twice: the kernel
+evicts by folios and lists, not by pages. 0.07-0.2 of them on five of six services (docs/memory.md)."""
 
 
 def regions(stages: dict[StageName, StageReading], concurrency: int, parts: Shares | None = None) -> tuple[Region, ...]:
@@ -39,16 +44,13 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Sha
     bare, libraries, loaded = stages["interpreter"], stages["libraries"], stages["startup"]
     load_peak = max(stages[name].anonymous_peak_bytes for name in _LOADING)
     each, once, warm = _serving(stages, concurrency)
-    hot = max(stages[name].in_use_bytes for name in SERVING)
-    hot_weights = max(stages[name].in_use_weights_bytes for name in SERVING)
-    weights = min(hot_weights, max(stages[name].in_use_weights_bytes for name in LOADED))
-    weights = min(weights, sum(parts.mapped.values())) if parts.mapped else weights
-    mapped = min(hot - hot_weights, max(stages[n].in_use_bytes - stages[n].in_use_weights_bytes for n in LOADED))
+    hot_weights = max(stages[name].mapped_weights_bytes for name in _SERVING)
+    weights = loaded.mapped_weights_bytes
+    loading, serving, once_touched = _libraries(stages)
     yield _region("interpreter", "import", "anonymous", bare.anonymous_bytes, "Python with nothing imported")
     grown = libraries.anonymous_bytes - bare.anonymous_bytes
     yield _region("libraries", "import", "anonymous", grown, "after importing the runtimes and the server")
-    because = "library pages in use while loading, and later"
-    yield _region("libraries mapped", "import", "mapped", mapped, because)
+    yield _region("libraries mapped", "import", "mapped", loading, "pages of shared libraries in use from the load on")
     app = stages["app"]
     at_startup = loaded_at(stages) == "startup"
     grown = app.anonymous_bytes - libraries.anonymous_bytes
@@ -59,7 +61,7 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Sha
     what = "weights" if at_startup else "start-up"
     because = "the app's start-up, with libraries that it imports late"
     yield from _shared_out(what, "load", grown, because, parts.of("startup"))
-    because = "pages of the models' files in use from the load on, each once"
+    because = "model files in use after the load, each page once"
     yield from _mapped_of("weights mapped", "load", weights, because, parts.mapped)
     passing = load_peak - loaded.anonymous_bytes
     yield _region("load transient", "load", "anonymous", passing, "highest moment of the load", per="moment")
@@ -69,15 +71,32 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Sha
     yield _region("activations", "serve", "anonymous", each, because, per="request")
     yield _region("activations of one", "serve", "anonymous", once, "needed once, however many come", per="moment")
     grown = hot_weights - weights
-    because = "model pages that only requests touch"
+    because = "model pages first used by a request; other inputs use other rows"
     later = {name: size - parts.mapped.get(name, 0) for name, size in parts.mapped_hot.items()}
     yield from _mapped_of("weights mapped when hot", "serve", grown, because, later)
-    grown = hot - hot_weights - mapped
-    yield _region("libraries mapped when hot", "serve", "mapped", grown, "library pages that only requests touch")
+    yield _region("libraries mapped when hot", "serve", "mapped", serving - loading, "library pages used by requests")
+    because = f"{TOUCHED_ONCE_SHARE:.0%} of library pages that only the start touched: not all are evicted first"
+    size = round(TOUCHED_ONCE_SHARE * once_touched)
+    yield _region("libraries touched once", "serve", "mapped", size, because)
     kernel = max(reading.kernel_bytes for reading in stages.values())
     yield _region("kernel", "import", "kernel", kernel, "page tables, stacks and tasks of the process")
     shm = max(reading.shm_bytes for reading in stages.values())
     yield _region("shared memory", "serve", "shm", shm, "tmpfs and memfd pages that the process maps")
+
+
+def _libraries(stages: dict[StageName, StageReading]) -> tuple[int, int, int]:
+    """Pages of libraries in use while loading and later; while serving; and those that only the start touched.
+
+    Where nothing tells which are in use, all that were touched are.
+    """
+    told = [reading for name in _SERVING[1:] if (reading := stages[name]).libraries_in_use_bytes is not None]
+    if len(told) < len(_SERVING) - 1:
+        serving = max(stages[name].libraries_bytes for name in _SERVING)
+        return min(serving, stages["startup"].libraries_bytes), serving, 0
+    in_use = {name: reading.libraries_in_use_bytes or 0 for name, reading in stages.items()}
+    serving = max(in_use[name] for name in _SERVING[1:])  # the first request touches what no other does
+    loading = min(serving, max(in_use["app"], in_use["startup"]))
+    return loading, serving, max(reading.libraries_bytes for reading in told) - serving
 
 
 def _serving(stages: dict[StageName, StageReading], concurrency: int) -> tuple[int, int, int]:

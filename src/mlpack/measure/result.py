@@ -42,26 +42,13 @@ class StageReading(Noun):
     mapped_weights_bytes: int
     mapped_by_model: dict[str, int] = {}
     """The same of each model, where there are several."""
-    referenced_bytes: int | None = None
-    """Of ``mapped_bytes``, what was touched since a stage of ``FRESH`` ended; None: nothing tells."""
-    referenced_weights_bytes: int | None = None
-    referenced_by_model: dict[str, int] = {}
+    libraries_in_use_bytes: int | None = None
+    """Of the mapped pages that are no model's, those touched since a stage of ``FRESH`` ended; None: nothing tells."""
 
     @property
-    def in_use_bytes(self) -> int:
-        """File pages that must stay, as far as is known: those referenced, else all that are mapped."""
-        return self.mapped_bytes if self.referenced_bytes is None else self.referenced_bytes
-
-    @property
-    def in_use_weights_bytes(self) -> int:
-        """Of them the models' files."""
-        return self.mapped_weights_bytes if self.referenced_weights_bytes is None else self.referenced_weights_bytes
-
-    @property
-    def in_use_by_model(self) -> dict[str, int]:
-        """The same of each model, where there are several."""
-        return self.mapped_by_model if self.referenced_bytes is None else self.referenced_by_model
-
+    def libraries_bytes(self) -> int:
+        """File pages that are no model's, touched at any time."""
+        return self.mapped_bytes - self.mapped_weights_bytes
     shm_bytes: int
     kernel_bytes: int
     rss_peak_bytes: int

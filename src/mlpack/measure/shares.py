@@ -19,9 +19,6 @@ LOADING: tuple[tuple[StageName, StageName], ...] = (
     ("startup", "first"),
 )
 """Stages in which models may be loaded, each with the one before it."""
-LOADED: tuple[StageName, ...] = ("app", "startup")
-SERVING: tuple[StageName, ...] = ("alone", "together", "idle")
-"""The first request is none of them: what only it touches is not in use afterwards."""
 LEAST_SHARE = 0.5
 """A model that holds less than this of its files' bytes while another holds that much too much was not told apart: a
 load as half precision takes half, and nothing common takes less (compressed and quantised files take more)."""
@@ -52,7 +49,7 @@ class Shares:
 
     by_stage: Mapping[StageName, Mapping[str, int]] = field(default_factory=dict)
     mapped: Mapping[str, int] = field(default_factory=dict)
-    """File pages of each model's files in use from the load on, each page once."""
+    """File pages of each model's files in use after the load, each page once."""
     mapped_hot: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -69,9 +66,7 @@ def shares(stages: Mapping[StageName, StageReading], openings: Sequence[Opening]
     if len(sizes) < 2:
         return Shares(notes=notes)
     hot = {model: max(stages[name].mapped_by_model.get(model, 0) for name in stages) for model in sizes}
-    in_use = {model: max(stages[name].in_use_by_model.get(model, 0) for name in SERVING) for model in sizes}
-    loaded = {model: max(stages[name].in_use_by_model.get(model, 0) for name in LOADED) for model in sizes}
-    mapped = {model: min(size, in_use[model]) for model, size in loaded.items()}
+    mapped = {model: stages["startup"].mapped_by_model.get(model, 0) for model in sizes}
     held = {model: sum(split.get(model, 0) for split in found.values()) + hot[model] for model in sizes}
     seen = {opening.model for opening in openings}
     mixed = _mixed(openings) | _unlikely(held, {model: size for model, size in sizes.items() if model in seen})
@@ -79,7 +74,7 @@ def shares(stages: Mapping[StageName, StageReading], openings: Sequence[Opening]
         label = " + ".join(name for name in sizes if name in mixed)
         found = {stage: _joined(split, mixed, label) for stage, split in found.items()}
         notes = (*notes, f"{label}: loaded at the same time or in turns, so each one's own part cannot be told")
-    return Shares(found, mapped, in_use, notes)
+    return Shares(found, mapped, hot, notes)
 
 
 def _split(before: StageReading, after: StageReading, openings: Sequence[Opening]) -> dict[str, int]:

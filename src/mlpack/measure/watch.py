@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
 
 from mlpack.measure.result import StageName, StageReading
 from mlpack.meter.cgroup import CgroupDirs, read_counters
@@ -22,14 +21,6 @@ from mlpack.meter.totals import by_file, totals
 EVERY_S = 0.005
 TREE_EVERY = 40
 """Readings between two looks for new child processes (a walk through all of /proc)."""
-
-
-class _Used(TypedDict, total=False):
-    """The fields of a reading that tell what was referenced; none where nothing tells."""
-
-    referenced_bytes: int
-    referenced_weights_bytes: int
-    referenced_by_model: dict[str, int]
 
 
 class Watch:
@@ -73,7 +64,7 @@ class Watch:
         peak = max(lap.anonymous_bytes, sums.anonymous_bytes + spike)
         self._other_rss = 0
         weights = {model: self._of_weights(processes, files) for model, files in self._weights.items()}
-        used = self._used(processes) if self._told_use else {}
+        in_use = self._of_libraries_in_use(processes) if self._told_use else None
         for process in processes:
             self._clear(process.pid, "5")  # not permitted: the mark stays, and later peaks are not understated
         if fresh:
@@ -90,21 +81,17 @@ class Watch:
             mapped_bytes=sums.mapped_bytes,
             mapped_weights_bytes=sum(weights.values()),
             mapped_by_model=weights if len(weights) > 1 else {},
-            **used,
+            libraries_in_use_bytes=in_use,
             shm_bytes=sums.shm_bytes,
             kernel_bytes=self._kernel(),
             rss_peak_bytes=peak_rss,
             threads=sum(p.threads for p in processes),
         )
 
-    def _used(self, processes: Sequence[ProcessReading]) -> _Used:
-        """What was referenced since the marks were last taken off, of processes begun since then from their start."""
-        weights = {m: self._of_weights(processes, files, referenced=True) for m, files in self._weights.items()}
-        return {
-            "referenced_bytes": sum(by_file(processes, shm=False, referenced=True).values()),
-            "referenced_weights_bytes": sum(weights.values()),
-            "referenced_by_model": weights if len(weights) > 1 else {},
-        }
+    def _of_libraries_in_use(self, processes: Sequence[ProcessReading]) -> int:
+        """Referenced since the marks were last taken off; of processes begun since then, from their start."""
+        weights = [self._of_weights(processes, files, referenced=True) for files in self._weights.values()]
+        return sum(by_file(processes, shm=False, referenced=True).values()) - sum(weights)
 
     def _clear(self, pid: int, what: str) -> bool:
         """Write ``what`` to the process's clear_refs; False where that is not permitted, or it has just ended."""

@@ -30,7 +30,7 @@ class RuntimeFacts:
     import_mapped_bytes: int
     """Interpreter and libraries after import, beyond nothing: a bare interpreter is included."""
     import_mapped_lower_bytes: int
-    """The least of ``import_mapped_bytes`` that was seen in use."""
+    """The least that was seen in use while serving."""
     import_s: float
     unshared_bytes: int | None
     """What a child forked after load adds by copy-on-write, where it was measured."""

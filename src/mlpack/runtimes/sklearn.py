@@ -29,17 +29,19 @@ COMPRESSED_FACTOR = 5.8
 
 
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
-    """A multiple of the file; six times that if the file is compressed, as no header tells the size within."""
+    """A multiple of the file, or of what it unpacks to; of six times the file where that was too much to count."""
     needs = activations.of_rows(name, model)
-    arrays = max(info.weights_bytes, info.size_bytes * (COMPRESSED_FACTOR if info.compressed else 1))
-    unpacked = f"{COMPRESSED_FACTOR} x compressed " if info.compressed else ""
+    guessed = info.compressed and info.unpacked_bytes is None
+    stored = info.unpacked_bytes or info.size_bytes
+    arrays = max(info.weights_bytes, stored * (COMPRESSED_FACTOR if guessed else 1))
+    unpacked = f"{COMPRESSED_FACTOR} x compressed " if guessed else ""
     found = (
         regions.weights(
             name,
             "anonymous",
             LOADED_FACTOR * arrays,
             lower=info.size_bytes,
-            because=f"{LOADED_FACTOR} x {unpacked}{info.size_bytes:,} bytes of file",
+            because=f"{LOADED_FACTOR} x {unpacked}{stored:,} bytes of file{' unpacked' if info.unpacked_bytes else ''}",
         ),
         regions.transient(
             name, TRANSIENT_FACTOR * arrays, lower=0, because="the unpickler holds arrays twice for a moment"
@@ -47,7 +49,7 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
         regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
     )
     widened: tuple[str, ...] = (*needs.widened, times.WIDE_TIMES)
-    if info.compressed:
+    if guessed:
         widened = (
             f"{name} is compressed: its size in memory is a guess ({COMPRESSED_FACTOR} times the file)",
             *widened,

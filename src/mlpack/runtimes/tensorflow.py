@@ -27,6 +27,8 @@ LOADED_FACTOR = 4.1
 as a .keras and as a .h5 file. Not given back by the collector nor by ``malloc_trim``."""
 TRANSIENT_FACTOR = 2.8
 """The peak while loading, beyond that: 1.5 for the U-Net, 1.5 and 1.0 for the others, 2.8 for the dense one."""
+CONVOLVED_FACTOR, CONVOLVED_TRANSIENT_FACTOR = 3.2, 1.6
+"""The same where convolutions are most of the weights: the first three nets above."""
 EAGER_CONTEXT_BYTES = 16 * MIB
 """TensorFlow's own context, created with the first variable, and the first call: 6 to 14 MiB for a model of 0.1 MiB."""
 
@@ -35,17 +37,19 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """Weights copied several times, and activations as if called eagerly: the code decides, not the file."""
     stored = max(info.weights_bytes, info.size_bytes)  # an optimiser's state beside the weights is loaded as well
     called_eagerly = info.format != "savedmodel"  # a signature is a graph, which keeps no layer's output
+    convolved = info.architecture is not None and info.architecture.family == "convolutional"
+    factor, passing = (CONVOLVED_FACTOR, CONVOLVED_TRANSIENT_FACTOR) if convolved else (LOADED_FACTOR, TRANSIENT_FACTOR)
     needs = activations.of_request(name, model, info, eager=called_eagerly)
     found = [
         regions.weights(
             name,
             "anonymous",
-            LOADED_FACTOR * stored + EAGER_CONTEXT_BYTES,
+            factor * stored + EAGER_CONTEXT_BYTES,
             lower=info.weights_bytes,
-            because=f"{LOADED_FACTOR} x {stored:,} stored bytes + TensorFlow's context",
+            because=f"{factor} x {stored:,} stored bytes + TensorFlow's context",
         ),
         regions.transient(
-            name, TRANSIENT_FACTOR * stored, lower=0, because="the file's arrays are read before the variables are set"
+            name, passing * stored, lower=0, because="the file's arrays are read before the variables are set"
         ),
         regions.activations(name, needs.bytes, lower=needs.lower_bytes, because=needs.because),
         *regions.creep(name, needs.creep_bytes),
