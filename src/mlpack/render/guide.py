@@ -153,6 +153,10 @@ def _times(service: ServicePlan) -> list[dict[str, str]]:
     planned: dict[str, Decided[int] | Decided[float] | None] = {
         "one request, expected at most (what comes in later waits)": times.request_s,
         "the worker's own limit": times.worker_s,
+        "a task, until it is told to end (soft)": times.soft_s,
+        "a task, until its process is killed (hard)": times.hard_s,
+        "a task that nobody has ended, until it is handed out again": times.redelivery_s,
+        "the start of a process in place of another": times.child_start_s,
         "the end of running requests after a stop": times.graceful_s,
         "stop, then kill": times.stop_grace_s,
         "start, until failed checks count": service.health.start_period_s if service.health else None,

@@ -41,6 +41,8 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     """``llama-server --model ... --ctx-size slots x tokens --parallel slots``. Raises SpecError without one model file.
 
     The context is shared out: each slot gets ctx-size / parallel tokens, so the flag is slots x max_input.tokens.
+    Prompts that a slot gives up are kept in memory, by default up to 8 GiB (llama.cpp#16391): beyond any plan, so off.
+    A slot still keeps its last prompt, and a next one with the same beginning goes on from there.
     """
     service = plan.services[name]
     models = plan.spec.services[name].models
@@ -59,6 +61,7 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     words += ["--port", str(service.port or FACTS.port)]
     words += ["--ctx-size", str(slots * model.max_input.tokens), "--parallel", str(slots)]
     words += ["--threads", str(service.threads.value), "--threads-batch", str(service.threads.value)]
+    words += ["--cache-ram", "0"]
     return (*words, "--timeout", f"{service.times.request_s.value:.0f}")
 
 
