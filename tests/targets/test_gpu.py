@@ -223,6 +223,11 @@ def test_install_sh_looks_for_the_device_files_and_takes_torch_with_cuda() -> No
     assert "    check_card /dev/nvidia-uvm\n" in files["install.sh"]
     assert "    check_card /dev/nvidia4\n" in files["install.sh"]
     assert "whl/cpu" not in files["install.sh"]
+    assert "nvidia-caps" not in files["install.sh"]
+    split = on_units(gpu(card(0, instance="1g.10gb", uuid="MIG-1")))
+    assert "    check_card /dev/nvidia-caps\n" in split["install.sh"]
+    assert "DeviceAllow=char-nvidia-caps r" in unit_of(split).splitlines()
+    assert "Environment=CUDA_MODULE_LOADING=LAZY" in unit_of(split).splitlines()
     plain = on_units(None)["install.sh"]
     assert "check_card" not in plain
     assert "whl/cpu" in plain

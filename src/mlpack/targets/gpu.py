@@ -20,6 +20,7 @@ CAPABILITIES = ("gpu", "compute", "utility")
 """What the nvidia runtime mounts into the container: CUDA, and NVML for nvidia-smi (NVIDIA_DRIVER_CAPABILITIES; the
 engine sets it, and NVIDIA_VISIBLE_DEVICES, from the reservation)."""
 CDI_KIND = "nvidia.com/gpu"
+MIG_NODES = "/dev/nvidia-caps"
 ALWAYS = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
 """Control, unified memory and its tools: every CUDA program opens them."""
 
@@ -70,10 +71,16 @@ def card_nodes(gpu: GpuPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(nodes))
 
 
+def looked_for(gpu: GpuPlan) -> tuple[str, ...]:
+    """What has to be there when a unit starts: its device files, and of split cards the folder of the instances'."""
+    return (*card_nodes(gpu), *((MIG_NODES,) if any(card.instance for card in gpu.cards) else ()))
+
+
 def unit_device_lines(gpu: GpuPlan) -> tuple[tuple[str, str], ...]:
     """What a systemd unit says so that its program reaches the cards: ``PrivateDevices=yes`` would hide them.
 
-    MIG instances are opened through /dev/nvidia-caps, whose numbers no probe tells: the whole class is allowed.
+    MIG instances are opened through files in /dev/nvidia-caps, by minor numbers that the driver hands out anew with
+    every instance (/proc/driver/nvidia/capabilities/): the whole class of devices is allowed, for reading as they are.
     """
     lines = [("PrivateDevices", "no"), *(("DeviceAllow", f"{node} rw") for node in card_nodes(gpu))]
     if any(card.instance for card in gpu.cards):

@@ -10,7 +10,7 @@ from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder, volume_path
 from mlpack.servers.secrets import held_variables
 from mlpack.targets.base import Requirements
-from mlpack.targets.gpu import card_nodes
+from mlpack.targets.gpu import looked_for
 from mlpack.targets.images import DEFAULT_PYTHON, TORCH_CPU_INDEX, effective_build, profile_suffix
 from mlpack.targets.systemd_programs import (
     PROGRAMS,
@@ -66,7 +66,7 @@ def script_view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
         "units": [{"service": name, "unit": unit_name(plan, name)} for name in names],
         "unit_names": [unit_name(plan, name) for name in names],
         "group": grouping(plan),
-        "cards": sorted({path for name in code if (gpu := plan.services[name].gpu) for path in card_nodes(gpu)}),
+        "cards": sorted({path for name in code if (gpu := plan.services[name].gpu) for path in looked_for(gpu)}),
     }
 
 
