@@ -12,7 +12,8 @@ STYLE = """
   --ok: #4cc38a; --bad: #ff7b72; --open: #e3b341; --idle: #8b949e; --badge-ink: #10141a;
   --anon: #5b93d8; --mapped: #31567f; --kernel: #a98bd6; --shm: #58b8b0; --load: #3a3524; --mark: #ff7b72; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 24px 20px 48px; max-width: 1120px; background: var(--ground); color: var(--ink);
+body { overflow-wrap: anywhere;
+  margin: 0 auto; padding: 24px 20px 48px; max-width: 1120px; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 18px; margin: 36px 0 4px; }
