@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlpack.errors import MlpackError
+from mlpack.measure.errors import AppError
 from mlpack.measure.request import RawRequest
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Deadlines, Subject
+from mlpack.measure.worker import HostPlace, Place
+from mlpack.meter.cgroup_own import own_cgroup
+from mlpack.units import MIB
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +67,29 @@ def test_the_message_says_what_and_nothing_is_left(case: str, subject: Callable[
         assert word in str(caught.value)
     assert "Traceback" not in caught.value.what
     assert not in_folder(tmp_path)
+
+
+def test_a_kernel_that_kills_for_memory_is_named_with_what_the_app_held(subject: Callable[..., Subject]) -> None:
+    made = subject(GOOD + "held = []\nwhile True:\n    held.append(bytes(b'x') * (8 << 20))\n")
+
+    @contextmanager
+    def small() -> Iterator[tuple[Place, str]]:
+        with own_cgroup(Path("/proc"), f"mlpack-test-oom-{os.getpid()}") as (dirs, why):
+            if dirs is None:
+                pytest.skip(why)
+            file = "memory.max" if dirs.version == 2 else "memory.limit_in_bytes"
+            (dirs.memory / file).write_text(str(96 * MIB))
+            yield HostPlace(made.python, made.root, made.env, dirs), why
+
+    with pytest.raises(AppError) as caught:
+        measure(made, place=small)
+    said = str(caught.value)
+    assert "killed in stage 'app'" in said
+    assert "the kernel counted it as out of memory" in said
+    assert "with a smaller request" in said
+    held = re.search(r"it held (\d+)(?:\.\d+)? MiB", said)
+    assert held is not None
+    assert 32 < int(held.group(1)) <= 96
 
 
 def test_ctrl_c_at_each_stage_leaves_nothing(subject: Callable[..., Subject], tmp_path: Path) -> None:
