@@ -1,7 +1,8 @@
 """Image size and time to ready of the embedding example: mlpack's Dockerfile against BentoML's and LitServe's.
 
-    .venv/bin/python bench/image/bench.py sizes --peers ENVIRONMENT
-    .venv/bin/python bench/image/bench.py ready --peers ENVIRONMENT [--rounds 5]     # of the images just built
+    for what in build unpacked compressed ready; do
+        .venv/bin/python bench/image/bench.py $what --peers ENVIRONMENT [--rounds 5]
+    done
 
 ENVIRONMENT is a virtual environment with bentoml and litserve; their own commands (`bentoml build`, `litserve
 dockerize`) write their Dockerfiles. All three install examples/embedding/requirements.txt as it is; a peer adds itself,
@@ -122,21 +123,20 @@ def based(dockerfile: Path) -> Path:
     return dockerfile
 
 
-def layers(image: str, scratch: Path) -> dict[str, tuple[int, int]]:
-    """Digest of each layer -> its bytes unpacked (as a tar file) and by gzip."""
+def layers(image: str, scratch: Path) -> dict[str, int]:
+    """Digest of each layer -> its bytes by gzip."""
     archive = scratch / "image.tar"
     said("docker", "save", "--output", str(archive), image)
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, int] = {}
     with tarfile.open(archive) as tar:
         manifest = json.loads(tar.extractfile("manifest.json").read())  # type: ignore[union-attr]
         for name in manifest[0]["Layers"]:
             content = tar.extractfile(name)
-            packer, digest, size, packed = zlib.compressobj(6), hashlib.sha256(), 0, 0
+            packer, digest, packed = zlib.compressobj(6), hashlib.sha256(), 0
             while content is not None and (block := content.read(1 << 20)):
                 digest.update(block)
-                size += len(block)
                 packed += len(packer.compress(block))
-            found[digest.hexdigest()] = (size, packed + len(packer.flush()))
+            found[digest.hexdigest()] = packed + len(packer.flush())
     archive.unlink()
     return found
 
@@ -163,8 +163,8 @@ def until_ready(name: str) -> float:
         said("docker", "rm", "--force", container)
 
 
-def sizes(programs: Path) -> dict[str, dict[str, Any]]:
-    """Builds all three, and what they take."""
+def build_all(programs: Path) -> dict[str, dict[str, Any]]:
+    """Builds all three, and what they take unpacked."""
     with tempfile.TemporaryDirectory() as text:
         scratch = Path(text)
         peer_base(scratch)
@@ -173,21 +173,38 @@ def sizes(programs: Path) -> dict[str, dict[str, Any]]:
             "litserve": prepare_litserve(scratch, programs),
             "bentoml": prepare_bentoml(scratch, programs),
         }
+    return {name: {"build_s": seconds} for name, seconds in took.items()}
+
+
+def unpacked() -> dict[str, dict[str, Any]]:
+    """The engine's own sizes, without the layer of wheels that peers' base image has more."""
+    more = size(PEER_BASE) - size(BASE)
+    found = {name: size(f"{TAG}-{name}") - (0 if name == "mlpack" else more) for name in PORTS}
+    found |= {"base": size(BASE), "torch and transformers": packages()}
+    return {name: {"unpacked_mib": round(count / 1024**2)} for name, count in found.items()}
+
+
+def size(image: str) -> int:
+    """Bytes unpacked."""
+    return int(said("docker", "image", "inspect", "--format", "{{.Size}}", image))
+
+
+def packages() -> int:
+    """Bytes of the two packages in mlpack's image, which no Dockerfile can make smaller."""
+    script = "du -sbc /opt/venv/lib/python*/site-packages/torch /opt/venv/lib/python*/site-packages/transformers"
+    words = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", f"{TAG}-mlpack", "-c", script)
+    return int(said(*words).split()[-2])
+
+
+def compressed() -> dict[str, dict[str, Any]]:
+    """What a registry would keep; two minutes of gzip."""
+    with tempfile.TemporaryDirectory() as text:
+        scratch = Path(text)
         base = layers(BASE, scratch)
         wheels = set(layers(PEER_BASE, scratch)) - set(base)
-        found: dict[str, dict[str, Any]] = {"base": counted(base)}
-        for name, seconds in took.items():
-            kept = {key: size for key, size in layers(f"{TAG}-{name}", scratch).items() if key not in wheels}
-            found[name] = {**counted(kept), "build_s": seconds}
-    return found
-
-
-def counted(found: dict[str, tuple[int, int]]) -> dict[str, int]:
-    """The sum of some layers."""
-    return {
-        "unpacked_mib": round(sum(size for size, _ in found.values()) / 1024**2),
-        "compressed_mib": round(sum(packed for _, packed in found.values()) / 1024**2),
-    }
+        found = {"base": base} | {name: layers(f"{TAG}-{name}", scratch) for name in PORTS}
+    kept = {name: [count for key, count in sizes.items() if key not in wheels] for name, sizes in found.items()}
+    return {name: {"compressed_mib": round(sum(counts) / 1024**2)} for name, counts in kept.items()}
 
 
 def ready(rounds: int) -> dict[str, dict[str, Any]]:
@@ -201,14 +218,20 @@ def ready(rounds: int) -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=("sizes", "ready"))
+    parser.add_argument("what", choices=("build", "unpacked", "compressed", "ready"))
     parser.add_argument("--peers", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     programs = asked.peers.absolute() / "bin"
     file = HERE / "result.json"
     result: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"images": {}}
-    for name, values in (sizes(programs) if asked.what == "sizes" else ready(asked.rounds)).items():
+    steps = {
+        "build": lambda: build_all(programs),
+        "unpacked": unpacked,
+        "compressed": compressed,
+        "ready": lambda: ready(asked.rounds),
+    }
+    for name, values in steps[asked.what]().items():
         result["images"][name] = result["images"].get(name, {}) | values
     for key in ("unpacked_mib", "compressed_mib", "ready_s"):
         found = {name: result["images"][name][key] for name in PORTS if key in result["images"].get(name, {})}

@@ -1,6 +1,7 @@
 """moderation at full size (3.1 GB of weights) under 8 GB and 12 GB: mlpack's plan against the team's hand-made files.
 
     .venv/bin/python bench/moderation/bench.py prepare --python PYTHON --work FOLDER   # once
+    .venv/bin/python bench/moderation/bench.py plans --work FOLDER     # what was planned, into result.json
     .venv/bin/python bench/moderation/bench.py run --work FOLDER --kind mlpack --limit 8G [--seconds 300]
     .venv/bin/python bench/moderation/bench.py run --work FOLDER --kind hand --limit 8G
 
@@ -18,7 +19,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -43,6 +46,7 @@ LENGTHS = (12, 25, 40, 80, 160, 300, 500)
 WEIGHTS = (6, 6, 5, 4, 2, 1, 1)
 TEXT = "the match and the team were lovely . i feel happy today . thank you for reading ."
 SEED = 11
+WARM_S = 5.0
 PORT = 5000
 
 
@@ -154,7 +158,8 @@ def counters(container: str) -> dict[str, int]:
 
 
 def run(work: Path, kind: str, limit: str, seconds: float) -> dict[str, Any]:
-    """One side under one limit."""
+    """One side under one limit. A stop of the bench takes its containers away, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     file, over = override(work, kind, limit)
     project = f"mlpack-bench-moderation-{kind}"
     compose = ("docker", "compose", "--project-name", project, "--file", str(file), "--file", str(over))
@@ -165,7 +170,7 @@ def run(work: Path, kind: str, limit: str, seconds: float) -> dict[str, Any]:
         container = said(*compose, "ps", "--quiet", "web", cwd=file.parent).strip()
         ready(url)
         started = time.monotonic() - began
-        warm = load(url, 10.0)
+        warm = load(url, WARM_S)
         found = load(url, seconds)
         logs = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
         lost = (logs.stdout + logs.stderr).count("SIGKILL")
@@ -198,19 +203,23 @@ def ready(url: str) -> None:
     raise TimeoutError("it never answered")
 
 
-def keep(work: Path, found: dict[str, Any]) -> None:
-    """Into result.json, with the plan it ran by and the versions."""
+def keep(work: Path, found: dict[str, Any] | None) -> None:
+    """Into result.json, with the plans that ``work`` has and the versions; None: only these."""
     file = HERE / "result.json"
     result = json.loads(file.read_text()) if file.exists() else {"runs": []}
-    same = (found["kind"], found["budget"])
-    result["runs"] = [one for one in result["runs"] if (one["kind"], one["budget"]) != same] + [found]
-    result["runs"].sort(key=lambda one: (one["kind"], len(one["budget"]), one["budget"]))
+    if found is not None:
+        same = (found["kind"], found["budget"])
+        result["runs"] = [one for one in result["runs"] if (one["kind"], one["budget"]) != same] + [found]
+        result["runs"].sort(key=lambda one: (one["kind"], len(one["budget"]), one["budget"]))
     result["plans"] = {}
     for limit, profile in PROFILES.items():
         web = json.loads((work / "deploy" / profile / "mlpack.lock").read_text())["plan"]["services"]["web"]
         result["plans"][limit] = {
             key: web[key]["value"] for key in ("workers", "threads", "concurrency", "preload")
         } | {"limit_mib": web["memory"]["limit_bytes"]["value"] // 1024**2}
+    worker = json.loads((work / "footprint.json").read_text())["services"]["web"]
+    mib = {region["name"]: round(region["bytes"] / 1024**2, 1) for region in worker["regions"]}
+    result["worker"] = {"regions_mib": mib, "load_s": worker["load_s"], "request_s": worker["request_s"]}
     result["hand_made"] = yaml.safe_load(BEFORE.read_text())["services"]["web"]["command"].strip()
     result["lengths"] = dict(zip(map(str, LENGTHS), WEIGHTS, strict=True))
     result["requirements"] = [
@@ -222,7 +231,7 @@ def keep(work: Path, found: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=("prepare", "run"))
+    parser.add_argument("what", choices=("prepare", "plans", "run"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--python", type=Path)
     parser.add_argument("--kind", choices=("mlpack", "hand"))
@@ -231,6 +240,8 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.what == "prepare":
         prepare(asked.work, asked.python)
+    if asked.what in ("prepare", "plans"):
+        keep(asked.work, None)
         return
     found = run(asked.work.resolve(), asked.kind, asked.limit, asked.seconds)
     print(json.dumps(found, indent=2))
