@@ -64,6 +64,19 @@ def override(plan: Plan) -> dict[str, Any]:
 
 def test_without_a_card_there_is_no_such_file() -> None:
     assert "compose.gpu.yaml" not in texts(embedding_plan())
+    assert "## Cards" not in texts(embedding_plan())["DEPLOYMENT.md"]
+
+
+def test_the_guide_names_the_cards_and_both_files() -> None:
+    host = with_cards(GpuSetFacts(devices=(llm_card(24, uuid="GPU-a|b"),)))
+    services = {"llm": {"server": "llama_server", "models": ["m"], "device": "gpu"}}
+    guide = texts(plan_on(host, services, info=model(1e9, "Q4_0", format_="gguf"), runtime="llama_cpp"))[
+        "DEPLOYMENT.md"
+    ]
+    part = guide.partition("## Cards")[2].partition("\n## ")[0]
+    assert "--file compose.yaml --file compose.gpu.yaml up" in part
+    row = next(line for line in part.splitlines() if "NVIDIA Test" in line)
+    assert "GPU-a\\|b" in row
 
 
 def test_the_cards_are_reserved_by_uuid_and_only_in_the_override() -> None:

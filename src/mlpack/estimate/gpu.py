@@ -38,9 +38,9 @@ SLACK_SHARE: dict[RuntimeName, float] = {
 }
 """Of what requests need, what the allocator holds beyond it. ONNX Runtime's arena grows to the next power of two,
 TensorFlow's doubles its regions, llama.cpp allocates once. Guesses, but for the last."""
-HOST_CUDA_BYTES = 300 * MIB
+HOST_CUDA_BYTES = 1024 * MIB
 """Host memory of CUDA's libraries once a context exists: 113 MiB more after one tensor, up to 1.7 GiB in one report
-(pytorch#113326). A guess in between."""
+(pytorch#113326). A guess in between, on the high side: a limit below the need kills, one above it costs nothing."""
 LARGEST_SHARE = 0.1
 """Of a model, the largest tensor, which passes through the host alone; more than any embedding of sixteen models but
 those under 1 billion parameters."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlpack.plan import Decided, Plan, ServicePlan, Term
+from mlpack.plan import CardRow, Decided, Plan, ServicePlan, Term
 from mlpack.render.guide_machine import machine_view
 from mlpack.render.guide_ray import ray_views
 from mlpack.servers import SERVERS
@@ -59,6 +59,8 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "usable": show_mib(plan.budget.usable_bytes.value),
         "usable_because": plan.budget.usable_bytes.because,
         "cores": f"{plan.budget.cores.value:g}",
+        "cards": [_card(row) for row in plan.budget.cards],
+        "cards_argv": " ".join(("mlpack", "render", *plan.profiles, "--reprobe")),
         "rows": [_budget_row(plan, row.service) for row in plan.budget.rows],
         "services": [_service(plan, name) for name in plan.services],
         "models": [_model(plan, name) for name in plan.spec.models],
@@ -86,6 +88,16 @@ def _image(reference: str) -> dict[str, object]:
         "size_argv": ("docker", "image", "inspect", "--format", "{{.Size}}", reference),
         "layers_argv": ("docker", "history", "--no-trunc", "--format", "{{.Size}} {{.CreatedBy}}", reference),
         "inside_argv": ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", reference),
+    }
+
+
+def _card(row: CardRow) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "card": row.card,
+        "services": ", ".join(row.services),
+        "planned": show_mib(row.used_bytes),
+        "usable": show_mib(row.usable_bytes),
     }
 
 
