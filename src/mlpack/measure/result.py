@@ -49,6 +49,7 @@ class StageReading(Noun):
     def libraries_bytes(self) -> int:
         """File pages that are no model's, touched at any time."""
         return self.mapped_bytes - self.mapped_weights_bytes
+
     shm_bytes: int
     kernel_bytes: int
     rss_peak_bytes: int

@@ -17,7 +17,7 @@ class ImportCost(Noun):
     versions: str
     anonymous_mib: float
     mapped_mib: tuple[float, float]
-    """Mapped pages that serving needs: the least that was in use, and the most with a fifth of those touched once."""
+    """Mapped pages that serving needs: the least that was in use, and the most with a quarter of those touched once."""
     import_s: float
     """With a cold page cache on one core, rounded up: it bounds a start period, it promises nothing."""
     unshared_mib: float | None
