@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlpack.errors import ModelFileError
 from mlpack.flow import Gathered
 from mlpack.model import ModelInfo
+from mlpack.runtimes.hub import how_to_fetch
 
 
 def known_models(gathered: Gathered) -> dict[str, ModelInfo]:
@@ -14,7 +15,8 @@ def known_models(gathered: Gathered) -> dict[str, ModelInfo]:
             model = gathered.spec.models[name]
             hint = "put the model's files there; sizes are read from their headers"
             if model.path is None:
-                hint = f"fetch it once: hf download {model.hub}; sizes are read from its headers in the hub's cache"
+                how = how_to_fetch(model.hub or "")
+                hint = f"fetch it once: {how}; sizes are read from its headers in the hub's cache"
             raise ModelFileError(
                 f"{model.path or model.hub} is not here", where=gathered.loaded.where(f"models.{name}"), hint=hint
             )

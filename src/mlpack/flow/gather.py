@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mlpack.config import LoadedSpec, load_spec
 from mlpack.errors import MlpackError
 from mlpack.flow.hub_cache import cached_model
+from mlpack.flow.ollama_store import stored_model
 from mlpack.footprint import FootprintFile
 from mlpack.formats import inspect
 from mlpack.model import ModelInfo
@@ -95,8 +96,13 @@ def _header(root: Path, model: Model) -> ModelInfo | None:
     A model of a hub is read where the hub's client keeps it, its files named relative to that folder.
     """
     if model.path is None:
-        folder = cached_model(model.hub, os.environ) if model.hub else None
+        folder = _on_hub(model.hub) if model.hub else None
         return inspect(folder) if folder is not None else None
     if not resolve(root, model.path).exists():
         return None
     return inspect(resolve(root, model.path), root=root)
+
+
+def _on_hub(name: str) -> Path | None:
+    """Where the hub's client, or Ollama, keeps model ``name`` on this machine."""
+    return cached_model(name, os.environ) or stored_model(name, os.environ)

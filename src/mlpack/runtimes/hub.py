@@ -17,3 +17,8 @@ def hub_environment(models: Sequence[Model]) -> dict[str, Decided[str]]:
         return {}
     because = "every model is a file of the project: nothing is to be fetched at start"
     return {"HF_HUB_OFFLINE": Decided(value="1", source="default", because=because)}
+
+
+def how_to_fetch(name: str) -> str:
+    """The command that brings hub model ``name`` here: only Ollama's names have a tag."""
+    return f"ollama pull {name}" if ":" in name else f"hf download {name}"

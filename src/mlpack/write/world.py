@@ -13,6 +13,7 @@ from mlpack.host import HostFacts
 from mlpack.lock import Lock, World
 from mlpack.model import ModelInfo
 from mlpack.probe.compare import differences, stable
+from mlpack.runtimes.hub import how_to_fetch
 from mlpack.spec import Model
 
 
@@ -55,7 +56,9 @@ def _model(lock: Lock | None, name: str, wanted: Model, present: ModelInfo | Non
     locked = _locked_model(lock, name, wanted)
     if present is None:
         if locked is None:
-            first = "put the model's files there" if wanted.path else f"fetch it once (hf download {wanted.hub})"
+            first = (
+                "put the model's files there" if wanted.path else f"fetch it once ({how_to_fetch(wanted.hub or '')})"
+            )
             raise ModelFileError(
                 f"{wanted.path or wanted.hub} is not here, and mlpack.lock does not describe it",
                 where=f"models.{name}",
