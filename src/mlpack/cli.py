@@ -239,7 +239,7 @@ def main() -> NoReturn:
         if os.environ.get("GITHUB_ACTIONS"):
             from mlpack.commands.annotate import annotate_error
 
-            annotate_error(error)
+            annotate_error(error, sys.argv)
         sys.exit(error.exit_code)
     except Exception as error:
         from mlpack.console import show_bug

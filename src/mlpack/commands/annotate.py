@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -48,13 +49,21 @@ def annotate_report(ci: Ci | None, report: VerifyReport, root: Path) -> None:
         annotate(ci, of_report(report, text, in_repository(spec)))
 
 
-def annotate_error(error: MlpackError, environ: Mapping[str, str] = os.environ) -> None:
-    """An error that names a line, on that line, for GitHub's runner."""
+def annotate_error(error: MlpackError, argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
+    """An error that names a line, on that line, for GitHub's runner. ``argv``: files are named from the project."""
     place = _PLACE.match(error.where or "")
     if require_ci("auto", environ) == "github" and place is not None:
         hint = f"\nWhat to do: {error.hint}" if error.hint else ""
-        file = in_repository(Path(place["file"]))
+        file = in_repository(_project(argv) / place["file"])
         annotate("github", [Annotation("error", "error", f"{error.what}{hint}", file, int(place["line"]))])
+
+
+def _project(argv: Sequence[str]) -> Path:
+    """The folder that error messages are relative to: that of --project or above it, where mlpack.yaml is."""
+    words = [word for one in argv for word in one.split("=", 1)]
+    given = [after for before, after in pairwise(words) if before in ("--project", "-C")]
+    start = Path(given[-1] if given else ".").absolute()
+    return next((folder for folder in (start, *start.parents) if (folder / SPEC).is_file()), Path())
 
 
 def in_repository(path: Path, environ: Mapping[str, str] = os.environ) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from mlpack.commands.annotate import SPEC, annotate, in_repository, require_ci
 from mlpack.commands.host import read_host
 from mlpack.commands.plan import show_findings
 from mlpack.console import progress, say
@@ -12,7 +13,9 @@ from mlpack.errors import ExitCode
 from mlpack.flow import Gathered, Produced, gather, output_folder, produce
 from mlpack.lock import Lock
 from mlpack.probe import probe
-from mlpack.write import Changes, check, diff, no_lock, preview, read_lock, world_for_render, write
+from mlpack.project import find_root
+from mlpack.reports.annotations import Annotation
+from mlpack.write import Changes, CheckOutcome, check, diff, no_lock, preview, read_lock, world_for_render, write
 
 
 def render_command(
@@ -58,23 +61,31 @@ def render_command(
 
 def check_command(project: Path, profiles: tuple[str, ...], *, show_diff: bool) -> int:
     """Would render write? 0 no, 1 yes, 2 there is no lock. Never probes, never writes, never prompts."""
-    gathered = gather(project, profiles)
-    folder = output_folder(gathered.root, profiles)
-    command = f"mlpack render {shlex.join(profiles)}"
-    old = read_lock(folder)
-    if old is None:
-        outcome = no_lock(str(folder.relative_to(gathered.root) / "mlpack.lock"), command)
-    else:
-        made = _as_locked(gathered, old)
-        changes, texts = preview(folder, old, made.lock, made.artifacts)
-        outcome = check(old, made.lock, made.artifacts, changes, texts, command=command)
+    outcome = check_outcome(project, profiles)
     for reason in outcome.reasons:
         say(reason)
     if show_diff and outcome.diff:
         say(outcome.diff.rstrip())
     if outcome.mend:
         progress(f"  mend it with: {outcome.mend}")
+    if outcome.code:
+        words = "\n".join((*outcome.reasons, *((f"Mend it with: {outcome.mend}",) if outcome.mend else ())))
+        place = in_repository(find_root(project) / SPEC)
+        annotate(require_ci("auto"), [Annotation("render --check", "error", words, place)])
     return outcome.code
+
+
+def check_outcome(project: Path, profiles: tuple[str, ...]) -> CheckOutcome:
+    """Whether render would change anything in the lock's own world, and why. Raises what reading the project does."""
+    gathered = gather(project, profiles)
+    folder = output_folder(gathered.root, profiles)
+    command = f"mlpack render {shlex.join(profiles)}"
+    old = read_lock(folder)
+    if old is None:
+        return no_lock(str(folder.relative_to(gathered.root) / "mlpack.lock"), command)
+    made = _as_locked(gathered, old)
+    changes, texts = preview(folder, old, made.lock, made.artifacts)
+    return check(old, made.lock, made.artifacts, changes, texts, command=command)
 
 
 def _as_locked(gathered: Gathered, lock: Lock) -> Produced:
