@@ -44,6 +44,7 @@ def judge(
     *,
     source: str = "measured",
     lower_mib: int = 0,
+    planned_mapped_mib: int = 100,
     refault_mib: int | None = 0,
     oom_kills: int = 0,
     charged_mib: int = 100,
@@ -53,6 +54,7 @@ def judge(
 ) -> Answer:
     """The check's answer for a service with a limit of 1000 MiB, 800 MiB predicted, 100 MiB mapped."""
     plan = hand.memory_plan(1000 * MIB, peak_bytes=800 * MIB, lower_bytes=lower_mib * MIB)
+    plan = plan.model_copy(update={"mapped_bytes": planned_mapped_mib * MIB})
     service: ServicePlan = hand.service_plan(memory=plan, footprint_source=source)
     refaults = None if refault_mib is None else refault_mib * MIB
     after = counters(refault_bytes=refaults, oom_kills=oom_kills, file_mapped_bytes=charged_mib * MIB)
@@ -99,6 +101,14 @@ def test_more_than_the_limit_fails_whatever_was_predicted() -> None:
     answer = judge(1001, source="estimated")
     assert answer.status == "failed"
     assert "it would thrash or be killed" in answer.summary
+
+
+def test_mapped_pages_beyond_the_planned_are_judged_by_refaults_alone() -> None:
+    assert judge(960).status == "failed"
+    answer = judge(960, planned_mapped_mib=50)  # 50 MiB that the start touched: 910 of 800, within the band
+    assert answer.status == "passed"
+    assert judge(1001, source="estimated", planned_mapped_mib=50).status == "failed"  # 951 of 800
+    assert judge(960, planned_mapped_mib=50, refault_mib=201).status == "failed"
 
 
 def test_a_kill_fails() -> None:

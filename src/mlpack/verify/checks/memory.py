@@ -121,7 +121,7 @@ def _judge_band(
     held = held_bytes(measured, service)
     share = held / measured.predicted_bytes if measured.predicted_bytes else 0.0
     line = f"{watch.instance.name}: {share:.2f} of the prediction, allowed: {words}"
-    (evidence if low <= held <= high else wrong).append(line)
+    (evidence if low <= measured.peak_need_bytes and held <= high else wrong).append(line)
 
 
 def _judge_cache(
