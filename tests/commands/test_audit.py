@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from mlpack.audit import RULES
 from mlpack.commands.audit import audit_command
+from mlpack.config.schema import schema
 from mlpack.errors import ExitCode, MlpackError, UsageError
 
 BEFORE = Path(__file__).parents[1] / "audit" / "before"
@@ -60,7 +62,9 @@ def test_json_and_sarif_hold_the_same_findings(
     compose: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     audit_command([compose], None, sarif_file=tmp_path / "a.sarif", as_json=True)
-    rows = json.loads(capsys.readouterr().out)["findings"]
+    told = json.loads(capsys.readouterr().out)
+    Draft202012Validator(schema("audit")).validate(told)
+    rows = told["findings"]
     results = json.loads((tmp_path / "a.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
     assert [row["rule"] for row in rows] == [result["ruleId"] for result in results]
     assert len(rows) > 10

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from pydantic import ValidationError
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Official
+
+from mlpack.audit import RULES
 from mlpack.reports.sarif import SarifResult, SarifRule, sarif
 
 
@@ -28,3 +33,17 @@ def test_files_elsewhere_are_uris() -> None:
     text = sarif([SarifRule("r", "error", "R", "h")], [SarifResult("r", "error", "m", "/tmp/x y", 0)], "1")
     place = json.loads(text)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "file:///tmp/x%20y"}, "region": {"startLine": 1}}
+
+
+def test_the_official_schema_accepts_it_and_would_refuse_a_mistake() -> None:
+    """pydantic_sarif is generated from OASIS' sarif-schema-2.1.0.json; unknown keys are looked for by comparing."""
+    rules = [SarifRule(rule.id, rule.severity, rule.summary, f"Source: {rule.source}") for rule in RULES]
+    results = [SarifResult(rule.id, rule.severity, f"a -> b: {rule.summary}", "a b/c.yml", 3) for rule in RULES]
+    log = json.loads(sarif(rules, results, "1.0"))
+    read = Official.model_validate(log)
+    assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == log, "a key that the schema knows not"
+    assert read.runs[0].results is not None
+    assert len(read.runs[0].results) == len(RULES)
+    log["runs"][0]["results"][0]["level"] = "critical"
+    with pytest.raises(ValidationError):
+        Official.model_validate(log)
