@@ -18,7 +18,8 @@ with t64 under the old ones too."""
 BUILDERS = ("setuptools", "wheel", "ninja", "packaging", "psutil")
 """What packages with CUDA code are built with: without pip's isolation, in which they would not find torch."""
 MAX_JOBS = "4"
-"""nvcc takes several GB for each job (flash-attention's README); read by torch.utils.cpp_extension."""
+"""nvcc takes several GB for each job (flash-attention's README). It and TORCH_CUDA_ARCH_LIST were seen to take effect
+in torch 2.13's cpp_extension."""
 
 
 def base_of(plan: Plan, image: Image) -> ImageBase | None:
