@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, str, Callable[[MemorySample], int]], ...] = (
 def memory_section(services: Sequence[ServiceMeasurement]) -> Markup:
     """A chart a copy, then all of their numbers; those of a single copy stand beside its chart."""
     alone = len(services) == 1
+    ordered = sorted(services, key=lambda one: one.instance or one.service)
     return el(
         "section",
         el("h2", "Memory"),
@@ -37,8 +38,8 @@ def memory_section(services: Sequence[ServiceMeasurement]) -> Markup:
             "What each copy cannot do without: anonymous, kernel, shared and mapped memory, over the time that it ran.",
             class_="said",
         ),
-        el("div", [_figure(one) for one in services], _pairs(services[0]) if alone else None, class_="charts"),
-        None if alone else _numbers(services),
+        el("div", [_figure(one) for one in ordered], _pairs(services[0]) if alone else None, class_="charts"),
+        None if alone else _numbers(ordered),
     )
 
 
