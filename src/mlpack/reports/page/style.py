@@ -57,7 +57,8 @@ rect.load, .key.load { fill: var(--load); background: var(--load); }
 .key.predicted { border-top: 2px dashed var(--ink); }
 .wide { overflow-x: auto; margin: 12px 0; }
 table { border-collapse: collapse; font-size: 14px; width: 100%; }
-th, td { overflow-wrap: break-word; text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { overflow-wrap: break-word; }
+th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 thead th { color: var(--soft); font-weight: 500; white-space: nowrap; } tbody th { font-weight: 600; }
 .numbers td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .numbers td:last-child { white-space: normal; min-width: 150px; } .numbers th { white-space: nowrap; }
