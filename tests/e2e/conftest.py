@@ -25,32 +25,36 @@ def matrix_image() -> str:
     return IMAGE
 
 
+def write_project(
+    root: Path, image: str, *, workers: int = 2, memory: str = "128m", arguments: tuple[str, ...] = (), **service: Any
+) -> None:
+    """A hand-written deploy/prod/compose.yaml of one service ``web`` below ``root``."""
+    folder = root / "deploy" / "prod"
+    folder.mkdir(parents=True)
+    value = {
+        "name": "hand",
+        "services": {
+            "web": {
+                "image": image,
+                "init": True,
+                "command": [*COMMAND, "--workers", str(workers), *arguments, "app:app"],
+                "ports": ["127.0.0.1:8000:8000"],
+                "mem_limit": memory,
+                "memswap_limit": memory,
+                "restart": "unless-stopped",
+                **service,
+            }
+        },
+    }
+    (folder / "compose.yaml").write_text(json.dumps(value), encoding="utf-8")  # JSON is YAML
+
+
 @pytest.fixture
 def project(tmp_path: Path, matrix_image: str) -> Callable[..., Path]:
-    """Makes a project with a hand-written deploy/prod/compose.yaml of one service ``web``."""
+    """Makes such a project of the matrix image; ``mode`` is its MODE."""
 
-    def make(
-        mode: str = "ok", *, workers: int = 2, arguments: tuple[str, ...] = (), memory: str = "128m", **service: Any
-    ) -> Path:
-        folder = tmp_path / "deploy" / "prod"
-        folder.mkdir(parents=True)
-        value = {
-            "name": "hand",
-            "services": {
-                "web": {
-                    "image": matrix_image,
-                    "init": True,
-                    "command": [*COMMAND, "--workers", str(workers), *arguments, "app:app"],
-                    "environment": {"MODE": mode},
-                    "ports": ["127.0.0.1:8000:8000"],
-                    "mem_limit": memory,
-                    "memswap_limit": memory,
-                    "restart": "unless-stopped",
-                    **service,
-                }
-            },
-        }
-        (folder / "compose.yaml").write_text(json.dumps(value), encoding="utf-8")  # JSON is YAML
+    def make(mode: str = "ok", **values: Any) -> Path:
+        write_project(tmp_path, **{"image": matrix_image, "environment": {"MODE": mode}, **values})
         return tmp_path
 
     return make

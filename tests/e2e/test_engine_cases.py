@@ -82,7 +82,7 @@ def test_a_build_that_fails_names_its_step(step: str, says: list[str], project: 
     assert result.status == "failed"
     for word in says:
         assert word in text(result), text(result)
-    assert [r.status for r in report.checks].count("skipped") == 7
+    assert {r.status for r in report.checks if r.name not in ("builds", "teardown")} == {"skipped"}
 
 
 @pytest.mark.engine

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.conftest import write_project
+from tests.e2e.faults import FAULTS, Fault, footprints_of, service_of, spec_of
 from tests.verify import hand
 
 from mlpack.launchers.engine import Found
 from mlpack.plan import ServicePlan
+from mlpack.process import run
 from mlpack.report import CheckResult, VerifyReport
-from mlpack.spec import Verify
 from mlpack.units import MIB
 from mlpack.verify import verify
 
 pytestmark = pytest.mark.engine
 Project = Callable[..., Path]
 Look = Callable[[], tuple[Found, ...]]
+AT_ONCE = 3
+"""Faults planted at the same time."""
 
 
 def check(report: VerifyReport, name: str) -> CheckResult:
@@ -28,7 +33,7 @@ def check(report: VerifyReport, name: str) -> CheckResult:
 
 def plan_of(limit_mib: int = 128, *, peak_mib: int = 33, **values: Any) -> ServicePlan:
     """A plan of the matrix app; its supervisor and two workers need 30 MiB, and 37 while a health check runs."""
-    memory = hand.memory_plan(limit_mib * MIB, peak_bytes=peak_mib * MIB)
+    memory = hand.memory_plan(limit_mib * MIB, peak_bytes=peak_mib * MIB, mapped_bytes=10 * MIB)
     return hand.service_plan(memory=memory, **{"start_period_s": 10, **values})
 
 
@@ -61,72 +66,61 @@ def test_a_right_service_passes(project: Project, nothing_left: Look) -> None:
     assert nothing_left() == ()
 
 
-@pytest.mark.parametrize(
-    ("mode", "failing", "says"),
-    [
-        ("crash", "ready", ["ended with exit code", "ValueError: the weights are corrupt"]),
-        ("never", "ready", ["not ready within", "status 503"]),
-        ("early", "ready", ["first inference", "status 503"]),
-        ("wrong", "ready", ["wrong answer", "y"]),
-        ("one-wrong", "every_worker", ["wrong answer"]),
-        ("oom-at-load", "ready", ["for memory", "oom_kill"]),
-        ("oom", "ready", ["for memory", "oom_kill"]),
-    ],
-)
-def test_a_fault_is_found_and_named(
-    mode: str, failing: str, says: list[str], project: Project, nothing_left: Look
-) -> None:
-    start_period_s = 1 if mode == "never" else 10
-    report = ask(project(mode), plan_of(start_period_s=start_period_s))
+def plant(name: str, fault: Fault, root: Path, image: str) -> VerifyReport:
+    """A project in which ``fault`` is planted, verified with the compose launcher."""
+    keys = dict(fault.compose)
+    workers, memory = keys.pop("workers", 2), keys.pop("memory", "128m")
+    keys["environment"] = {"MODE": fault.mode or name, **keys.get("environment", {})}
+    write_project(root, image, workers=workers, memory=memory, arguments=fault.arguments, **keys)
+    made = hand.plan(service_of(fault), spec_of(fault))
+    lock = hand.lock(made).model_copy(update={"footprints": footprints_of(fault)})
+    return verify(root, lock, launcher="compose", host=hand.host(), skip=fault.skip)
+
+
+@pytest.fixture(scope="module")
+def reports(matrix_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[VerifyReport]]]:
+    """Every fault, several at once: they wait more than they compute. What bounds waiting is made short."""
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
+        patch.setattr("mlpack.verify.checks.every_worker.LEAST_S", 4.0)
+        patch.setattr("mlpack.verify.checks.every_worker.MISSING_S", 2.0)
+        patch.setattr("mlpack.verify.checks.recovers.MISSING_S", 3.0)
+        patch.setattr("mlpack.verify.checks.refuses.LEAST_S", 2.0)
+        patch.setattr("mlpack.verify.checks.ready.MARGIN_S", 3.0)
+        patch.setattr("mlpack.verify.checks.starts.LEAST_TIMEOUT_S", 3.0)
+        patch.setattr("mlpack.verify.checks.starts.PATIENCE", 0.6)
+        patch.setattr("mlpack.verify.busy.BUSY_SHARE", 2.0)  # the other faults are the other work
+        hold = "import mmap, time; f = open('/opt/hand/weights.mapped', 'rb'); m = mmap.mmap(f.fileno(), 0, "
+        hold += "access=mmap.ACCESS_READ); sum(m[::4096]); time.sleep(3600)"
+        other = run(["docker", "run", "--detach", "--rm", matrix_image, "python3", "-c", hold]).stdout.strip()
+        try:
+            yield {
+                name: pool.submit(plant, name, fault, tmp_path_factory.mktemp("fault"), matrix_image)
+                for name, fault in FAULTS.items()
+            }
+        finally:
+            run(["docker", "rm", "--force", other])
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_and_named(name: str, reports: dict[str, Future[VerifyReport]]) -> None:
+    fault, report = FAULTS[name], reports[name].result()
     failed = [result.name for result in report.checks if result.status == "failed"]
-    assert failed == [failing], report.to_json()
-    for word in says:
-        assert word in text(check(report, failing)), text(check(report, failing))
-    assert check(report, failing).hint
-    assert "skipped" in {result.status for result in report.checks}
+    assert failed == [fault.failing], [(r.name, r.status, text(r)) for r in report.checks if r.status != "skipped"]
+    result = check(report, fault.failing)
+    for word in fault.says:
+        assert word in text(result), text(result)
+    assert result.hint
+    assert result.cause == fault.kind
+    assert tuple(patch.path for patch in result.patches) == fault.patches
     assert check(report, "teardown").status == "passed"
+
+
+def test_every_kind_is_another_one() -> None:
+    """At least 25 kinds by the check that finds them and the cause that it names."""
+    assert len({(fault.failing, fault.kind) for fault in FAULTS.values()}) >= 25
+
+
+def test_nothing_is_left_of_any(reports: dict[str, Future[VerifyReport]], nothing_left: Look) -> None:
+    for report in reports.values():
+        report.result()
     assert nothing_left() == ()
-
-
-def test_a_worker_that_hangs_is_counted(project: Project, monkeypatch: pytest.MonkeyPatch, nothing_left: Look) -> None:
-    monkeypatch.setattr("mlpack.verify.checks.every_worker.LEAST_S", 4.0)
-    service = plan_of().model_copy(
-        update={"times": hand.service_plan().times.model_copy(update={"request_s": hand.d(0.1)})}
-    )
-    report = ask(project("one-hung", arguments=("--timeout", "0")), service)
-    result = check(report, "every_worker")
-    assert result.status == "failed"
-    assert "1 of 2 workers answered" in text(result)
-    assert nothing_left() == ()
-
-
-def test_a_worker_that_is_missing_is_counted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlpack.verify.checks.every_worker.MISSING_S", 1.0)
-    report = ask(project(workers=1), plan_of(), verify=Verify(requests=4))
-    assert "1 of 2 workers" in text(check(report, "every_worker")) or "only 1 of 2" in text(
-        check(report, "every_worker")
-    )
-
-
-def test_a_request_that_the_server_cuts_off(project: Project) -> None:
-    report = ask(project("slow", arguments=("--timeout", "1")))
-    result = check(report, "ready")
-    assert result.status == "failed"
-    assert "took too long" in text(result)
-    assert "WORKER TIMEOUT" in text(result)
-
-
-def test_variables_and_limit_are_read_from_the_running_service(project: Project) -> None:
-    report = ask(project(), plan_of(limit_mib=256, environment={"OMP_NUM_THREADS": "1"}))
-    result = check(report, "planned")
-    assert result.status == "failed"
-    assert "OMP_NUM_THREADS is None, planned '1'" in text(result)
-    assert "memory limit 128 MiB, planned 256 MiB" in text(result)
-
-
-def test_a_prediction_that_is_off_fails(project: Project) -> None:
-    report = ask(project(), plan_of(peak_mib=90))
-    result = check(report, "memory")
-    assert result.status == "failed"
-    assert "of the prediction, allowed: 0.85-1.15" in text(result)
-    assert check(report, "load").status == "passed"

@@ -16,13 +16,15 @@ def d(value: Any) -> Decided[Any]:
     return Decided(value=value, source="user", because="by hand")
 
 
-def memory_plan(limit_bytes: int, *, peak_bytes: int | None = None, lower_bytes: int = 0) -> MemoryPlan:
+def memory_plan(
+    limit_bytes: int, *, peak_bytes: int | None = None, lower_bytes: int = 0, mapped_bytes: int = 0
+) -> MemoryPlan:
     """A memory plan with a limit and a predicted peak (by default nine tenths of the limit)."""
     peak = limit_bytes * 9 // 10 if peak_bytes is None else peak_bytes
     return MemoryPlan(
         load_bytes=peak,
         serve_bytes=peak,
-        mapped_bytes=0,
+        mapped_bytes=mapped_bytes,
         lower_bytes=lower_bytes,
         load_terms=(),
         serve_terms=(),

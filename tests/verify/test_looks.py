@@ -24,6 +24,7 @@ def test_of_docker_diff_only_what_a_program_wrote_counts() -> None:
     assert written(lines, ("/data",)) == ("/opt/hand/cache/x",)
     assert written(["C /run", "A /run/secrets", "C /var", "A /var/lib/db"], ("/var/lib/db",)) == ()
     assert written(["D /opt/gone"], ()) == ("/opt/gone",)
+    assert written(["C /usr", "C /usr/sbin", "A /usr/sbin/docker-init", "A /.dockerenv"], ()) == (), "the engine's own"
     assert written([], ()) == ()
 
 

@@ -42,6 +42,10 @@ class Counters:
     oom_kills: int
     throttled_s: float | None
     limit_bytes: int | None
+    periods: int | None = None
+    """Of the CPU quota, in which the group ran at all."""
+    throttled_periods: int | None = None
+    """Of them, in which it had used its quota up before the end."""
 
 
 def read_counters(dirs: CgroupDirs) -> Counters:
@@ -78,7 +82,8 @@ def parse_v1(*, stat: str, usage: str, kmem: str, oom: str, limit: str, cpu: str
     ``memory.oom_control`` and ``cpu.stat``. ``rss`` holds no shared memory. Source: kernel, cgroup-v1/memory.rst."""
     memory, limit_bytes = _pairs(stat), int(limit)
     refaults = memory.get("total_workingset_refault_file", memory.get("total_workingset_refault"))  # renamed in 5.9
-    throttled_ns = _pairs(cpu).get("throttled_time")
+    quota = _pairs(cpu)
+    throttled_ns = quota.get("throttled_time")
     return Counters(
         usage_bytes=int(usage),
         anonymous_bytes=memory["total_rss"],
@@ -89,6 +94,8 @@ def parse_v1(*, stat: str, usage: str, kmem: str, oom: str, limit: str, cpu: str
         oom_kills=_pairs(oom).get("oom_kill", 0),
         throttled_s=None if throttled_ns is None else throttled_ns / 1e9,
         limit_bytes=None if limit_bytes > _UNLIMITED_BYTES else limit_bytes,
+        periods=quota.get("nr_periods"),
+        throttled_periods=quota.get("nr_throttled"),
     )
 
 
@@ -98,7 +105,8 @@ def parse_v2(*, stat: str, current: str, events: str, limit: str, cpu: str, page
     memory = _pairs(stat)
     parts = [memory[name] for name in ("slab", "kernel_stack", "pagetables", "percpu", "sock") if name in memory]
     refaults = memory.get("workingset_refault_file", memory.get("workingset_refault"))
-    throttled_us = _pairs(cpu).get("throttled_usec")
+    quota = _pairs(cpu)
+    throttled_us = quota.get("throttled_usec")
     return Counters(
         usage_bytes=int(current),
         anonymous_bytes=memory["anon"],
@@ -109,6 +117,8 @@ def parse_v2(*, stat: str, current: str, events: str, limit: str, cpu: str, page
         oom_kills=_pairs(events).get("oom_kill", 0),
         throttled_s=None if throttled_us is None else throttled_us / 1e6,
         limit_bytes=None if limit.strip() == "max" else int(limit),
+        periods=quota.get("nr_periods"),
+        throttled_periods=quota.get("nr_throttled"),
     )
 
 

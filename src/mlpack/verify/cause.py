@@ -50,7 +50,7 @@ SIGNS: tuple[Sign, ...] = (
     ),
     _sign(
         "missing-library",
-        r"(\S+\.so[.\d]*): cannot open shared object file",
+        r"([\w.+-]+\.so[.\d]*): cannot open shared object file",
         "name the library's package in build.apt",
         "the system library {0} is missing",
     ),
@@ -131,7 +131,7 @@ SIGNS: tuple[Sign, ...] = (
         sure=True,
     ),
     _sign(
-        "import-error",
+        "app-error",
         "Worker failed to boot",
         "the app raises while it is imported: the first error in the log is the cause",
     ),

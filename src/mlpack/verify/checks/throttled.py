@@ -14,6 +14,9 @@ NEEDS = ("load",)
 SHARE = 0.25
 """Of the load's time (on each core of the quota) spent waiting. The kernel hands the quota out in slices of 5 ms per
 100 ms: services that just fill their quota wait for a few per cent."""
+OFTEN, OFTEN_SHARE = 0.5, 0.05
+"""Throttled in half of all periods, a smaller share of the time is enough: kernels from 6.17 on count the wait of
+threads that sleep on the way to it less."""
 LEAST_S = 0.5
 
 
@@ -33,7 +36,8 @@ def check(run: Run) -> Answer:
         share = waited_s / max(1e-9, run.load.duration_s * max(1, math.ceil(cpus)))
         line = f"{name}: waited {show_duration(waited_s)} for its {cpus:g} CPUs, {share:.0%} of the load's time"
         computing = service.workers.value * service.threads.value
-        if share <= SHARE or waited_s < LEAST_S:
+        often = throttled_share(watch) > OFTEN and share > OFTEN_SHARE
+        if waited_s < LEAST_S or not (share > SHARE or often):
             evidence.append(line)
         elif computing > cpus:
             evidence.append(f"{line}; planned so: {computing} threads share them")
@@ -61,3 +65,12 @@ def throttled_s(watch: Watch) -> float | None:
     if first.throttled_s is None or last.throttled_s is None:
         return None
     return last.throttled_s - first.throttled_s
+
+
+def throttled_share(watch: Watch) -> float:
+    """Of the quota's periods during the load, how many were used up before their end; 0 where nobody counts."""
+    first, last = watch.before_load, watch.after_load
+    if first is None or last is None or None in (first.periods, first.throttled_periods):
+        return 0.0
+    periods = (last.periods or 0) - (first.periods or 0)
+    return ((last.throttled_periods or 0) - (first.throttled_periods or 0)) / periods if periods > 0 else 0.0

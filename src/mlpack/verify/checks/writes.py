@@ -12,7 +12,11 @@ from mlpack.verify.run import Answer, Run
 
 NAME = "writes"
 NEEDS = ("starts",)
-ENGINES_OWN = ("/dev", "/proc", "/sys", "/run", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/mtab")
+ENGINES_OWN = (
+    *("/dev", "/proc", "/sys", "/run", "/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/mtab"),
+    *("/sbin/docker-init", "/usr/sbin/docker-init", "/dev/init", "/usr/libexec/podman/catatonit"),
+)
+"""What engines put into every container: device files, names, and the init that is asked for."""
 SHOWN = 5
 
 
