@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
+from mlpack.config.later import LATER
 from mlpack.config.scalar import Twisted, plain_value, read_as
 from mlpack.config.shape import Unit, as_written, bare, keys_of
 from mlpack.config.short import FIELD_FORMS, NOUN_FORMS, Mistake
@@ -77,6 +78,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def choices_hint(word: str, known: Iterable[str]) -> str:
     """A hint naming the nearest of ``known``, or all of them."""
+    if word in LATER:
+        return LATER[word]
     names = list(known)
     near = nearest(word, names)
     if near is not None:
