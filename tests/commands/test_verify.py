@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from tests.commands.conftest import Command
 
 from mlpack.commands import verify as command
-from mlpack.report import CheckResult, VerifyReport
+from mlpack.errors import UsageError
+from mlpack.report import CheckResult, Patch, VerifyReport
 
 HOST = Path(__file__).parent.parent / "hosts" / "ci-2c-24g.json"
 
@@ -66,3 +68,48 @@ def test_a_plan_for_a_card_is_rendered_and_current(mlpack: Command, project: Pat
     refused = mlpack("plan", "prod", "gpu", "--host", str(HOST))
     assert refused.returncode == 1
     assert "this host has no NVIDIA card" in refused.stderr
+
+
+def test_every_form_is_written_and_an_unknown_one_refused_before_anything_runs(
+    mlpack: Command, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mlpack("render", "prod", "--host", str(HOST)).returncode == 0
+    patch = Patch(path="services.web.memory", before=None, after="1G", reason="killed")
+    check = CheckResult(name="memory", status="failed", summary="too little", hint="more", patches=(patch,))
+    made = VerifyReport(project="tiny", profiles=("prod",), launcher="process", checks=(check,))
+    ran: list[object] = []
+
+    def verify(*given: object, **_: object) -> VerifyReport:
+        ran.append(given)
+        return made
+
+    monkeypatch.setattr(command, "verify", verify)
+    files = tuple(tmp_path / name for name in ("r.html", "r.xml", "r.md"))
+    with pytest.raises(UsageError, match=r"a report cannot be a \.pdf"):
+        command.verify_command(project, ("prod",), "auto", None, (*files, tmp_path / "r.pdf"), as_json=False)
+    assert ran == []
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project.parent))
+    command.verify_command(project, ("prod",), "auto", None, files, as_json=False, annotate="github")
+    assert "Why: every decision" in files[0].read_text(), "the page has the plan"
+    assert files[1].read_text().startswith("<?xml")
+    assert files[2].read_text().startswith("## ")
+    assert (project / "deploy/prod/verify.json").is_file(), "no JSON was named: it is kept where it always is"
+    line = next(n for n, text in enumerate((project / "mlpack.yaml").read_text().splitlines(), 1) if text == "  web:")
+    assert f"::error file=tiny/mlpack.yaml,line={line},title=mlpack memory::too little%0A" in capsys.readouterr().err
+
+
+def test_gitlab_reads_a_file(
+    mlpack: Command, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mlpack("render", "prod", "--host", str(HOST)).returncode == 0
+    check = CheckResult(name="load", status="failed", summary="slow")
+    made = VerifyReport(project="tiny", profiles=("prod",), launcher="process", checks=(check,))
+    monkeypatch.setattr(command, "verify", lambda *_, **__: made)
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    assert command.verify_command(project, ("prod",), "auto", None, (), as_json=True, annotate="gitlab") == 1
+    (one,) = json.loads((project / "gl-code-quality-report.json").read_text())
+    assert (one["check_name"], one["location"]["path"]) == ("mlpack-load", "mlpack.yaml")
+    assert VerifyReport.model_validate_json(capsys.readouterr().out) == made, "stdout stays the result"
+    with pytest.raises(UsageError, match="nobody reads annotations"):
+        command.verify_command(project, ("prod",), "auto", None, (), as_json=True, annotate="travis")

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.doctors import SCENARIOS, examined, patient
+from tests.verify import hand
 
 from mlpack.commands.doctor import doctor_command
 from mlpack.doctor import diagnose
 from mlpack.doctor.read import read_container
+from mlpack.errors import MlpackError
 from mlpack.process import run
+from mlpack.units import MIB
 
 pytestmark = pytest.mark.engine
 ASK = """import urllib.request as u
@@ -64,10 +67,7 @@ def test_secrets_in_the_log_are_not_shown(matrix_image: str) -> None:
         assert any("connecting with ***" in line for line in facts.logs)
 
 
-def test_the_command_of_a_whole_project(
-    project: Callable[..., Path], capsys: pytest.CaptureFixture[str], matrix_image: str
-) -> None:
-    del project
+def test_the_command_for_one_container(capsys: pytest.CaptureFixture[str], matrix_image: str) -> None:
     with patient(matrix_image) as ident:
         assert doctor_command(ident, Path("/"), as_json=False) == 0
         assert "nothing is wrong" in capsys.readouterr().out
@@ -76,3 +76,26 @@ def test_the_command_of_a_whole_project(
         assert doctor_command(ident, Path("/"), as_json=True) == 1
         (one,) = json.loads(capsys.readouterr().out)["patients"]
         assert one["diagnoses"][0]["kind"] == "app-error"
+
+
+def test_a_whole_project_with_its_lock(project: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an argument: every container of the rendered compose project, and the change of mlpack.yaml."""
+    root = project("oom-at-load", memory="100m", ports=[])
+    folder = root / "deploy" / "prod"
+    (root / "mlpack.yaml").write_text("name: hand\n")
+    service = hand.service_plan(memory=hand.memory_plan(128 * MIB))
+    (folder / "mlpack.lock").write_text(hand.lock(hand.plan(service)).to_json())
+    with pytest.raises(MlpackError, match="nothing of this project runs here"):
+        doctor_command(None, root, as_json=False)
+    compose = ("docker", "compose", "--file", str(folder / "compose.yaml"))
+    try:
+        run([*compose, "up", "--detach"], timeout_s=120)
+        examined("hand-web-1", lambda facts: bool(facts.oom_kills or facts.oom_events))
+        assert doctor_command(None, root, as_json=True) == 1
+        (one,) = json.loads(capsys.readouterr().out)["patients"]
+        first = one["diagnoses"][0]
+        assert first["kind"] == "oom"
+        assert "the plan's limit is 128 MiB: it runs with another" in first["evidence"]
+        assert [patch["path"] for patch in first["patches"]] == ["services.web.memory"]
+    finally:
+        run([*compose, "down", "--volumes", "--timeout", "1"], check=False, timeout_s=120)
