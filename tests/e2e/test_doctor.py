@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.booted import Booted, provide_host
 from tests.e2e.doctors import SCENARIOS, examined, patient
 from tests.verify import hand
 
 from mlpack.commands.doctor import doctor_command
-from mlpack.doctor import diagnose
+from mlpack.doctor import diagnose, read
 from mlpack.doctor.read import read_container
-from mlpack.errors import MlpackError
-from mlpack.process import run
+from mlpack.errors import MlpackError, UsageError
+from mlpack.process import Completed, run
 from mlpack.units import MIB
 
 pytestmark = pytest.mark.engine
@@ -99,3 +101,56 @@ def test_a_whole_project_with_its_lock(project: Callable[..., Path], capsys: pyt
         assert [patch["path"] for patch in first["patches"]] == ["services.web.memory"]
     finally:
         run([*compose, "down", "--volumes", "--timeout", "1"], check=False, timeout_s=120)
+
+
+UNITS: dict[str, tuple[str | None, tuple[str, ...], str]] = {
+    "exec": ("no-command", ("/ill/program",), "systemd ended it with 203"),
+    "oom": (
+        "oom",
+        (*("--property=MemoryMax=24M", "--property=MemorySwapMax=0"), "python3", "-c", "x = b'x' * (200 << 20)"),
+        "CONSTRAINT_MEMCG" if Path("/sys/fs/cgroup/memory").is_dir() else "systemd says Result=oom-kill",
+    ),
+    "crash": ("missing-module", ("python3", "-c", "import nobody_has_this"), "nobody_has_this"),
+    "runs": (None, ("sleep", "600"), ""),
+}
+"""What systemd-run is told, what doctor calls the unit's illness, and what it names."""
+
+
+@pytest.fixture(scope="module")
+def booted() -> Iterator[Booted]:
+    """A host with systemd, and units that are ill."""
+    with Booted(provide_host()) as host:
+        host.run("sh", "-c", "mkdir -p /ill && printf '#!/no/such/program\\n' >/ill/program && chmod +x /ill/program")
+        for name, (_, words, _) in UNITS.items():
+            host.run("systemd-run", "--quiet", f"--unit=ill-{name}", *words, check=False)
+        yield host
+
+
+def on(booted: Booted) -> Callable[..., Completed]:
+    """Programs run on that host; the kernel, whose messages only this machine may read, is the same."""
+
+    def ask(argv: tuple[str, ...], *, check: bool = True, **_: object) -> Completed:
+        return run(argv, check=check) if argv[0] == "dmesg" else booted.run(*argv, check=check)
+
+    return ask
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_of_a_real_systemd(name: str, booted: Booted, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, _, says = UNITS[name]
+    monkeypatch.setattr(read, "run", on(booted))
+    deadline = time.monotonic() + 30
+    facts = read.read_unit(f"ill-{name}.service")
+    while facts.running and kind and time.monotonic() < deadline:
+        time.sleep(0.5)
+        facts = read.read_unit(f"ill-{name}.service")
+    found = diagnose(facts)
+    assert [one.kind for one in found][:1] == ([kind] if kind else []), facts.to_json()
+    if kind:
+        assert says in "\n".join((found[0].words, *found[0].evidence))
+
+
+def test_a_unit_that_is_not_there(booted: Booted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "run", on(booted))
+    with pytest.raises(UsageError, match="there is no unit"):
+        read.read_unit("nobody.service")

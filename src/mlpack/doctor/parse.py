@@ -110,7 +110,7 @@ def kernel_lines(messages: str, ident: str) -> tuple[str, ...]:
     lines = [line.strip() for line in messages.splitlines()]
     kept = []
     for index, line in enumerate(lines):
-        if ident and ident in line and "oom" in line.lower():
+        if ident and re.search(rf"(?<![\w-]){re.escape(ident)}(?![\w-])", line) and "oom-kill:" in line:
             kept.append(line)
             pid = re.search(r"pid=(\d+)", line)
             after = lines[index + 1 : index + 4]

@@ -16,6 +16,7 @@ from mlpack.process import run
 from mlpack.verify.container_counters import container_counters
 
 LOG_LINES = 300
+SIGKILL = 137
 EVENTS_S = 24 * 3600
 """How far back the engine is asked; it remembers its last 256 events anyway."""
 
@@ -155,4 +156,7 @@ def read_unit(name: str) -> Facts:
     )
     unread = () if journal.code == 0 else (f"journal: {engine.last_line(journal.stderr)}",)
     facts = parse.unit(shown, journal.stdout.splitlines() if journal.code == 0 else (), time.monotonic())
-    return facts.model_copy(update={"unread": unread})
+    if facts.exit_code != SIGKILL:
+        return facts.model_copy(update={"unread": unread})
+    kernel, missing = _kernel(name)  # under cgroup v1 systemd does not know who killed, and says "signal"
+    return facts.model_copy(update={"kernel": kernel, "unread": (*unread, *missing)})
