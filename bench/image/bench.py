@@ -26,6 +26,7 @@ import tarfile
 import tempfile
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,7 @@ def main() -> None:
     programs = asked.peers.absolute() / "bin"
     file = HERE / "result.json"
     result: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"images": {}}
-    steps = {
+    steps: dict[str, Callable[[], dict[str, dict[str, Any]]]] = {
         "build": lambda: build_all(programs),
         "unpacked": unpacked,
         "compressed": compressed,
