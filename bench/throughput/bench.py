@@ -22,7 +22,6 @@ import platform
 import random
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,11 @@ from bench.throughput import client
 from bench.throughput.kept import Clock, Kept, OutOfTime
 from bench.throughput.points import Point, grid, peers
 from bench.throughput.project import CASES, HERE, REPOSITORY, Ready, ready
-from bench.throughput.report import GOAL, policy, rows, show, with_tables
-from bench.throughput.timed import CHOICE, MORE_ROUNDS, ROUNDS, WINDOW_S, final, screen
+from bench.throughput.report import GOAL, rows, show, with_tables
+from bench.throughput.timed import CHOICE, EXTRA_ROUNDS, MORE_ROUNDS, ROUNDS, WINDOW_S, final, screen
 
-TEAMS = (Point(1, 2), Point(2, 2))
-"""Where OMP_WAIT_POLICY could matter: a team of one thread never waits."""
-POLICY_ROUNDS = 5
-SCREEN_S, FINAL_S, POLICY_S = 20.0, 160.0, 70.0
-"""What one point alone, one final and one comparison of policies take in practice: what --for must still have."""
+SCREEN_S, FINAL_S = 20.0, 150.0
+"""What one point alone and one final take in practice: what --for must still have."""
 UNTIMED = frozenset({"bench.py", "kept.py", "report.py", "timed.py"})
 """What changes no measured number by itself; a changed window or number of rounds wants --fresh."""
 
@@ -61,7 +57,7 @@ def points_of(made: Ready, quick: bool) -> list[Point]:
 
 
 def compare(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, Any]:
-    """The finalists of one screened case against each other; its result, but for the wait policy."""
+    """The finalists of one screened case against each other; its result."""
     points = points_of(made, quick)
     others = peers(len(os.sched_getaffinity(0)), preloads=made.service.server == "gunicorn")
     screened = {point.name: kept.points[f"screen {point.name}"] for point in points}
@@ -90,19 +86,6 @@ def compare(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, 
         "rows": rows(measured, {name: point.name for name, point in finalists.items() if point}, CHOICE),
         "versions": made.versions,
     }
-
-
-def policies(made: Ready, kept: Kept, *, quick: bool, clock: Clock) -> dict[str, Any]:
-    """What OMP_WAIT_POLICY=PASSIVE does to teams of several threads; empty where no library reads it."""
-    if not made.policies:
-        return {}
-    pairs = {point: replace(point, passive=True) for point in TEAMS}
-    if "policy" not in kept.points:
-        clock.need(POLICY_S)
-        print(f"{made.case.name}: with OMP_WAIT_POLICY and without ...", flush=True)
-    both: dict[str, Point | None] = {point.name: point for pair in pairs.items() for point in pair}
-    answered = kept.get("policy", lambda: final(made, both, (2 if quick else POLICY_ROUNDS, 0)))
-    return policy(answered, {one.name: other.name for one, other in pairs.items()})
 
 
 def _key(made: Ready, quick: bool) -> str:
@@ -141,8 +124,6 @@ def main() -> int:
         for made in prepared:
             results.append(compare(made, kept[made.case.name], quick=told.quick, clock=clock))
             show(results[-1])
-        for made, result in zip(prepared, results, strict=True):
-            result["policy"] = policies(made, kept[made.case.name], quick=told.quick, clock=clock)
     except OutOfTime:
         print("the time is used up; the same command goes on")
         return 75
@@ -155,7 +136,7 @@ def main() -> int:
             "machine": platform.machine(),
             "visible_cores": len(os.sched_getaffinity(0)),
             "at_once": client.AT_ONCE,
-            "rounds": [ROUNDS, MORE_ROUNDS],
+            "rounds": [ROUNDS, MORE_ROUNDS, EXTRA_ROUNDS],
             "window_s": WINDOW_S,
             "worst_of_best": min(one["rows"][0]["of_best"] for one in results),
             "results": results,

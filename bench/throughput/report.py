@@ -112,24 +112,29 @@ def _share(row: Mapping[str, Any]) -> str:
 
 
 def _policy(results: Sequence[Mapping[str, Any]]) -> str:
-    """What OMP_WAIT_POLICY=PASSIVE did, by workers and threads: the rate with it over the rate without."""
-    read = [result for result in results if result["policy"]]
-    points = list(read[0]["policy"]) if read else []
-    lines = [["service", *points], ["---"] * (len(points) + 1)]
+    """What OMP_WAIT_POLICY=PASSIVE did to teams of several threads: the rate with it over the rate without."""
+    read = [result for result in results if result["openmp_policy_read"]]
+    twins = {one["point"]: _twin(one["point"]) for result in read for one in result["grid"]}
+    plain = [point for point in sorted(twins) if "passive" not in point and twins[point] in twins]
+    lines = [["service", *plain], ["---"] * (len(plain) + 1)]
     for result in read:
-        cells = [f"{one['times']:.2f} +- {one['plus_minus']:.2f}" for one in result["policy"].values()]
-        lines.append([result["case"], *cells])
-    return "Requests per second with `OMP_WAIT_POLICY=PASSIVE` over those without:\n\n" + _table(lines)
+        rates = {one["point"]: one["rps"] for one in result["grid"]}
+        lines.append([result["case"], *(_over(rates.get(twins[point]), rates.get(point)) for point in plain)])
+    return (
+        "Requests per second with `OMP_WAIT_POLICY=PASSIVE` over those without, by workers x threads (each point of "
+        "the grid once, so that a tenth means nothing; hung: neither answered):\n\n" + _table(lines)
+    )
 
 
-def policy(measured: Mapping[str, Any], pairs: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    """Point -> the median over the rounds of its passive twin's rate over its own; ``pairs``: point -> twin."""
-    found = {}
-    for plain, passive in pairs.items():
-        ratios = _ratios(measured[passive]["rates"], measured[plain]["rates"])
-        if ratios:
-            found[plain] = {"times": round(statistics.median(ratios), 3), "plus_minus": round(_error(ratios), 3)}
-    return found
+def _twin(point: str) -> str:
+    """The same point with the policy."""
+    return point.replace(" preload", " passive preload") if " preload" in point else f"{point} passive"
+
+
+def _over(one: float | None, other: float | None) -> str:
+    if not one and not other:
+        return "hung"
+    return f"{one / other:.2f}" if one and other else "only with it" if one else "only without"
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from bench.throughput import client, server
 from bench.throughput.points import Point
 from bench.throughput.project import Ready
-from bench.throughput.report import rate, rows
+from bench.throughput.report import GOAL, rate, rows
 
 CHOICE = "mlpack"
 SCREEN_WINDOW_S = 2.0
@@ -20,9 +20,11 @@ WARM_S = 1.0
 ANSWERS_PER_WORKER = 6
 """Before a point counts: a worker's first requests compile, allocate and fill caches."""
 WARM_AT_MOST_S = 8.0
-ROUNDS, MORE_ROUNDS = 3, 8
+ROUNDS, MORE_ROUNDS = 3, 7
 """Of all finalists, and then of the choice and the MOST_NEAR best others within NEAR of the best so far."""
 NEAR, MOST_NEAR = 0.9, 3
+EXTRA_ROUNDS = 12
+"""At most, of the choice and the best other, where the ratio is nearer to the goal than it is sure."""
 SETTLE_S = 0.3
 FULL_BYTES = 2 * 2**30
 """Memory that stays free while finalists are alive; those that no longer fit are left out, aloud."""
@@ -86,9 +88,13 @@ def final(made: Ready, points: dict[str, Point | None], rounds: tuple[int, int])
                 found[name]["failed"] = str(error)[-200:]
                 del alive[name]
         taking = list(alive)
-        for number in range(sum(rounds)):
+        for number in range(sum(rounds) + (EXTRA_ROUNDS if rounds[1] else 0)):
             if number == rounds[0]:
-                taking = near(found, alive)
+                taking = near(found, alive, MOST_NEAR)
+            if number >= sum(rounds):
+                if decided(found):
+                    break
+                taking = near(found, alive, 1)
             for name in random.Random(number).sample(taking, len(taking)):
                 time.sleep(SETTLE_S)
                 tally = client.load(alive[name].port, made.request, WINDOW_S)
@@ -108,11 +114,17 @@ def final(made: Ready, points: dict[str, Point | None], rounds: tuple[int, int])
     return found
 
 
-def near(found: dict[str, Any], alive: dict[str, server.Running]) -> list[str]:
-    """The choice, and those of the others that may still be the best."""
+def near(found: dict[str, Any], alive: dict[str, server.Running], most: int) -> list[str]:
+    """The choice, and the ``most`` best others that may still be the best."""
     shares = {row["name"]: row["of_best"] for row in rows(found, {}, CHOICE)}
     others = sorted((name for name in alive if name != CHOICE), key=lambda name: -shares[name])
-    return [CHOICE, *(name for name in others[:MOST_NEAR] if shares[name] >= NEAR * max(shares.values()))]
+    return [CHOICE, *(name for name in others[:most] if shares[name] >= NEAR * max(shares.values()))]
+
+
+def decided(found: dict[str, Any]) -> bool:
+    """The choice's share is on one side of the goal by twice its standard error, or it is the best itself."""
+    choice = rows(found, {}, CHOICE)[0]
+    return bool(choice["of_best"] == 1 or abs(choice["of_best"] - GOAL) > 2 * choice["plus_minus"])
 
 
 def available_bytes() -> int:
