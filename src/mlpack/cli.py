@@ -205,7 +205,7 @@ def audit(
 
 @app.command()
 def schema(
-    name: Annotated[str, typer.Argument(help="spec, profile, plan, host, report, lock, footprint, audit or doctor.")] = "spec",
+    name: Annotated[str, typer.Argument(help="spec, profile, plan, host, report, audit, doctor, lock, ...")] = "spec",
 ) -> None:
     """Print the JSON schema of mlpack.yaml, so that editors complete it, or of one of mlpack's own files."""
     from mlpack.commands.schema import schema_command
