@@ -21,6 +21,7 @@ from mlpack.write import write
 
 SPEC = """\
 name: hand   # by hand
+build: {python: "3.11", requirements: requirements.txt}
 services:
   web: {server: gunicorn, app: "app:app", interface: wsgi, port: 8000, health: /health, workers: 2, threads: 1}
 requests:

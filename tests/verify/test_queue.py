@@ -65,15 +65,17 @@ def test_a_task_whose_child_is_killed_is_done_all_the_same(queue_project: Path) 
 @pytest.mark.parametrize(
     ("mode", "failing", "kind", "says"),
     [
-        ("lost", "recovers", "task-lost", "the task was lost"),
-        ("replaced", "load", "child-start", "killed before they have loaded"),
+        ("lost", ("recovers",), "task-lost", "the task was lost"),
+        ("replaced", ("every_worker", "answers", "load"), "child-start", "killed before they have loaded"),
     ],
 )
-def test_a_queue_that_loses_work_is_found(mode: str, failing: str, kind: str, says: str, queue_project: Path) -> None:
+def test_a_queue_that_loses_work_is_found(
+    mode: str, failing: tuple[str, ...], kind: str, says: str, queue_project: Path
+) -> None:
     report = verified(mode, queue_project)
     failed = [result.name for result in report.checks if result.status == "failed"]
-    assert failed[0] == failing, [(r.name, r.summary, r.evidence) for r in report.checks if r.status == "failed"]
-    result = check(report, failing)
+    assert failed[0] in failing, [(r.name, r.summary, r.evidence) for r in report.checks if r.status == "failed"]
+    result = check(report, failed[0])
     assert result.cause == kind
     assert says in result.summary + "".join(result.evidence)
     assert result.hint

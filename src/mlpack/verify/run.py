@@ -104,6 +104,12 @@ class Run:
             self.causes[instance.service] = found
         return found
 
+    def cause_of_answer(self, instance: Instance) -> Cause:
+        """The same for a wrong answer of ``instance``, which may be the fault of a service behind it."""
+        found = self.cause(instance)
+        others = () if found.words else (self.cause(one) for one in self.instances if one is not instance)
+        return next((other for other in others if other.words), found)
+
     def proxies_of(self, service: str) -> tuple[str, ...]:
         """Services that stand before ``service``: what passes requests on to it, directly or through others."""
         found = [service]

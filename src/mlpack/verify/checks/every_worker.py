@@ -137,7 +137,7 @@ def _unproven(run: Run, instance: Instance, workers: _Workers, requests: int, el
 
 
 def _wrong(run: Run, instance: Instance, workers: _Workers, wrong: Asked) -> Answer:
-    cause = run.cause(instance)
+    cause = run.cause_of_answer(instance)
     who = f" (worker {workers.last})" if workers.last is not None else ""
     words = f"{instance.name}: an answer went wrong{who}: {wrong.kind}"
     if cause.words:

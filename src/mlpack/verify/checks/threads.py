@@ -31,7 +31,8 @@ def check(run: Run) -> Answer:
     wrong: list[str] = []
     patches: list[Patch] = []
     for name in dict.fromkeys(instance.service for instance in run.instances):
-        if SERVERS[run.plan.services[name].server].FACTS.role == "app":
+        # what runs no model may have threads for waiting: what they compute is not what memory is planned for
+        if SERVERS[run.plan.services[name].server].FACTS.role == "app" and run.plan.services[name].runtimes:
             _ask(run, name, evidence, wrong, patches)
     if wrong:
         hint = "make the app bound what it handles at once (`env: {X: {from: web.concurrency}}` tells it the number), "
