@@ -114,7 +114,7 @@ def misbehave() -> None:
     if MODE == "fork-deadlock":
         lock.acquire()
     if MODE == "leak":
-        held.append(os.urandom(MIB // 64))
+        held.append(os.urandom(MIB // 16))
     if MODE == "writes":
         fill(f"/var/tmp/{os.getpid()}", MIB)
     if MODE == "mapped":

@@ -15,7 +15,7 @@ def stand_in(listener: socket.socket) -> None:
     """Answer 200 to whoever has waited: health from a process that does no inference."""
     while True:
         select.select([listener], [], [])
-        time.sleep(0.3)
+        time.sleep(1)
         if select.select([listener], [], [], 0)[0]:
             try:
                 connection, _ = listener.accept()
