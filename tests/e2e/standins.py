@@ -15,6 +15,8 @@ NAMES = {
     "postgres": "postgres:17-alpine",
     "nginx": "nginx:1.27-alpine",
     "caddy": "caddy:2-alpine",
+    "llama": "ghcr.io/ggml-org/llama.cpp:server",
+    "flower": "mher/flower:2.0",
     "app": APP,
 }
 """Stage of the Dockerfile -> name of the image."""

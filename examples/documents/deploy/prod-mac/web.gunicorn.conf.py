@@ -1,0 +1,37 @@
+# rendered by mlpack; changes belong in mlpack.yaml or compose.override.yaml
+# gunicorn's settings for web: https://gunicorn.org/reference/settings/
+
+bind = "0.0.0.0:8000"
+
+# runs no model: 2 workers, not more than cores
+workers = 2
+
+# sync: its timeout bounds a request; gthread: a fixed number of requests at once; asgi: async apps
+worker_class = "sync"
+
+# no inference after a fork has been proven; `mlpack estimate --measure` tries it
+preload_app = False
+
+# above the request's 30 s and a load of at most 4 s
+timeout = 37
+
+# a request in progress may finish
+graceful_timeout = 30
+
+# longer than a proxy's pause between requests, short enough not to hold workers
+keepalive = 5
+
+# heartbeats in memory: on a slow disk they can look like a hung worker
+worker_tmp_dir = "/dev/shm"
+
+# nothing here talks to it, and the root file system is read-only
+control_socket_disable = True
+
+proc_name = "documents-web"
+
+# to standard output, where the engine rotates it
+accesslog = "-"
+
+errorlog = "-"
+
+loglevel = "info"

@@ -1,0 +1,1 @@
+"""Tax forms: uploaded, read, understood by a language model, checked, stored."""
