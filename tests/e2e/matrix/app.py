@@ -61,7 +61,7 @@ def hold_a_lock_while_others_fork() -> None:
 if MODE == "crash":
     raise ValueError("the weights are corrupt")
 if MODE == "no-module":
-    import nobody_has_this  # noqa: F401
+    import nobody_has_this  # type: ignore[import-not-found]  # noqa: F401
 if MODE == "no-library":
     raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
 if MODE == "shm-full":
