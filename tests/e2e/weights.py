@@ -9,13 +9,17 @@ from mlpack.launchers.this_machine import host_network
 from mlpack.process import run
 
 
-def made_in_image(root: Path, image: str, name: str, script: str, profile: str = "prod") -> None:
-    """Build ``image`` from the committed Dockerfile, and run ``script`` there without a network; ``root``/weights."""
+def built(root: Path, folder: str, image: str) -> None:
+    """``image`` from the Dockerfile in ``root``/deploy/``folder``."""
     network = host_network(dict(os.environ))
-    words = ["docker", "build", "--quiet", "--file", str(root / f"deploy/{profile}/Dockerfile"), "--tag", image]
+    words = ["docker", "build", "--quiet", "--file", str(root / "deploy" / folder / "Dockerfile"), "--tag", image]
     words += [f"--build-arg={key}={text}" for key, text in network.args.items()]
     words += ["--build-context", f"wheels={network.wheels}"] if network.wheels else []
     run([*words, str(root)], timeout_s=1800)
+
+
+def made_in_image(root: Path, image: str, name: str, script: str) -> None:
+    """Run ``script`` in ``image`` without a network; it fills ``root``/weights."""
     (root / "weights").mkdir(exist_ok=True)
     mount = f"{root}/weights:/opt/{name}/weights"
     made = ["docker", "run", "--rm", "--network", "none", "--user", "0", "--volume", mount, image]
