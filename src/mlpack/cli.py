@@ -14,6 +14,7 @@ import typer
 from mlpack import __version__
 from mlpack.commands.doctor_options import doctor
 from mlpack.commands.proving import tune, verify
+from mlpack.commands.starting import down, up
 from mlpack.errors import ExitCode, MlpackError
 
 app = typer.Typer(
@@ -180,9 +181,8 @@ def render(
     )
 
 
-app.command()(verify)
-app.command()(tune)
-app.command()(doctor)
+for command in (up, down, verify, tune, doctor):
+    app.command()(command)
 
 
 @app.command()
