@@ -83,7 +83,7 @@ SERVED = {
         "convnet/convnet.pt",
         {"NET": "convnet", "BATCH": "2"},
         _shape(2, 3, 224, 224),
-        False,
+        True,
         True,
     ),
     "onnx-inside": Served(
@@ -142,7 +142,7 @@ SERVED = {
         "mobilenet/mobilenet",
         {"SIGNATURE": "serving_default", "BATCH": "2", "SHAPE": "224,224,3"},
         _shape(2, 224, 224, 3),
-        False,
+        True,
         True,
     ),
     "forest": Served(
