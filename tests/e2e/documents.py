@@ -98,7 +98,8 @@ class Containers:
         body = path.read_bytes() if content is None else content
         head = f'--x\r\nContent-Disposition: form-data; name="pdf"; filename="{path.name}"\r\n\r\n'.encode()
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
-        return self.ask("/documents", head + body + b"\r\n--x--\r\n", kind)
+        status, answer = self.ask("/documents", head + body + b"\r\n--x--\r\n", kind)
+        return status, answer
 
     def ask(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         """Status, and the answer as JSON or text."""
