@@ -440,4 +440,7 @@ def test_the_files_compose_reads_are_the_plans(rendered: tuple[Path, Lock]) -> N
     assert shm is not None
     assert services["ray"]["shm_size"] == f"{shm.value // 1024**2}M"
     assert services["api"]["deploy"]["replicas"] == 2
-    assert services["api"]["depends_on"] == {"ray": {"condition": "service_healthy"}}
+    assert services["api"]["depends_on"] == {
+        "ray": {"condition": "service_healthy"},
+        "mlpack-folders": {"condition": "service_completed_successfully"},
+    }

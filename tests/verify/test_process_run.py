@@ -108,7 +108,8 @@ def test_no_python_says_how(fake_project: Path) -> None:
 
 
 def test_a_missing_server_is_a_failed_check(tmp_path: Path) -> None:
-    lock = lock_of(service=hand.service_plan(server="uvicorn"))  # not among the packages of the tests
+    (tmp_path / "uvicorn.py").write_text("raise ImportError('not here')\n")  # found before the tests' own
+    lock = lock_of(service=hand.service_plan(server="uvicorn"))
     report = verify(tmp_path, lock, launcher="process", python=PYTHON, host=hand.host())
     result = check(report, "builds")
     assert result.status == "failed"
