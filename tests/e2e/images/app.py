@@ -1,7 +1,7 @@
 #!/usr/local/bin/python -S
 """An app that answers by its container's name, says what it was asked, and asks its queue with the password it has.
 
-With KEY set, all but /health wants it as X-API-Key. Called as `celery` it is a parent with children that do nothing.
+With KEY set, all but /health wants it as X-API-Key. Called as `celery` it is a parent with children that do nothing and are replaced.
 """
 
 import json
@@ -53,10 +53,14 @@ class Handler(BaseHTTPRequestHandler):
 
 if sys.argv[0].endswith("/celery"):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    for _ in range(int(sys.argv[sys.argv.index("--concurrency") + 1])):
-        if os.fork() == 0:
-            break
-    signal.pause()
+    children: set[int] = set()
+    while True:  # one that was killed is replaced, as Celery does
+        while len(children) < int(sys.argv[sys.argv.index("--concurrency") + 1]):
+            child = os.fork()
+            if child == 0:
+                signal.pause()
+            children.add(child)
+        children.discard(os.wait()[0])
 if "--ping" in sys.argv:
     sys.stdout.write(f"{ping()}\n")
     sys.exit()
