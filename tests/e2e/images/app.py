@@ -1,7 +1,7 @@
 #!/usr/local/bin/python -S
 """An app that answers by its container's name, says what it was asked, and asks its queue with the password it has.
 
-With KEY set, all but /health wants it as X-API-Key. Called as `celery` it is a parent with children that do nothing and are replaced.
+With KEY set, all but /health wants it as X-API-Key. Called as `celery` it is a parent that replaces its idle children.
 """
 
 import json
