@@ -95,6 +95,12 @@ def test_kernel_lines_of_another_container_are_not_ours() -> None:
     assert parse.kernel_lines(text, "") == ()
 
 
+def test_the_end_of_a_main_process_tells_where_the_kernel_left_the_group_out() -> None:
+    ends = [f"Memory cgroup out of memory: Killed process {pid} (python3)" for pid in (77, 771)]
+    assert parse.kernel_lines("\n".join(ends), "web.service", parse.main_pid("Id=web\nExecMainPID=77\n")) == (ends[0],)
+    assert parse.kernel_lines("\n".join(ends), "web.service", parse.main_pid("Id=web\n")) == ()
+
+
 def facts_of(age_s: float, streak: int, *exits: int) -> tuple[Facts, HealthFacts]:
     probes = tuple(HealthProbe(exit_code=one, output="", took_s=1.0) for one in exits)
     health = HealthFacts(

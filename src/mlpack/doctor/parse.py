@@ -105,8 +105,12 @@ def file_systems(df: str) -> tuple[FileSystem, ...]:
     return tuple(found)
 
 
-def kernel_lines(messages: str, ident: str) -> tuple[str, ...]:
-    """The kernel's lines about the control group that ``ident`` names: the choice of a victim, and its end."""
+def kernel_lines(messages: str, ident: str, main_pid: int = 0) -> tuple[str, ...]:
+    """The kernel's lines about the control group that ``ident`` names: the choice of a victim, and its end.
+
+    Of the choice it prints at most ten lines in five seconds for the whole machine, of the end each (mm/oom_kill.c,
+    ``oom_rs``): where the choice is missing, the end of ``main_pid`` is told by its number.
+    """
     lines = [line.strip() for line in messages.splitlines()]
     kept = []
     for index, line in enumerate(lines):
@@ -115,7 +119,15 @@ def kernel_lines(messages: str, ident: str) -> tuple[str, ...]:
             pid = re.search(r"pid=(\d+)", line)
             after = lines[index + 1 : index + 4]
             kept += [one for one in after if pid and f"Killed process {pid[1]} " in one]
+    if not kept and main_pid:
+        kept = [line for line in lines if f"Memory cgroup out of memory: Killed process {main_pid} " in line]
     return tuple(kept[-6:])
+
+
+def main_pid(shown: str) -> int:
+    """The number of a unit's main process, which may have ended; 0 where it never had one."""
+    match = re.search(r"^ExecMainPID=(\d+)$", shown, re.MULTILINE)
+    return int(match[1]) if match else 0
 
 
 def cpu_cores(stats: str) -> float | None:

@@ -112,7 +112,7 @@ def _need(counters: Counters) -> int:
     return counters.anonymous_bytes + (counters.kernel_bytes or 0) + counters.shm_bytes
 
 
-def _kernel(ident: str) -> tuple[tuple[str, ...], list[str]]:
+def _kernel(ident: str, main_pid: int = 0) -> tuple[tuple[str, ...], list[str]]:
     """The kernel's ring buffer is root's on most machines; without it the engine's and the group's counts remain."""
     try:
         done = run(("dmesg",), timeout_s=10, check=False)
@@ -120,7 +120,7 @@ def _kernel(ident: str) -> tuple[tuple[str, ...], list[str]]:
         return (), [f"kernel messages: {error.what}"]
     if done.code != 0:
         return (), [f"kernel messages: {engine.last_line(done.stderr)}"]
-    return parse.kernel_lines(done.stdout, ident), []
+    return parse.kernel_lines(done.stdout, ident, main_pid), []
 
 
 def _holders(facts: Facts, ports: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def _hide(line: str, secrets: Sequence[str]) -> str:
 
 UNIT_PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,ExecMainStartTimestampMonotonic,"
-    "NRestarts,MemoryMax"
+    "ExecMainPID,NRestarts,MemoryMax"
 )
 
 
@@ -158,5 +158,6 @@ def read_unit(name: str) -> Facts:
     facts = parse.unit(shown, journal.stdout.splitlines() if journal.code == 0 else (), time.monotonic())
     if facts.exit_code != SIGKILL:
         return facts.model_copy(update={"unread": unread})
-    kernel, missing = _kernel(name)  # under cgroup v1 systemd does not know who killed, and says "signal"
+    # Under cgroup v1 systemd does not know who killed, and says "signal".
+    kernel, missing = _kernel(name, parse.main_pid(shown))
     return facts.model_copy(update={"kernel": kernel, "unread": (*unread, *missing)})
