@@ -194,6 +194,8 @@ class Host(Noun):
 
     user: str | None = None
     python: str | None = None
+    uid: int | None = Field(default=None, ge=1, le=4_294_967_293)
+    """The number of ``user``: containers that share folders with units then run as it."""
 
 
 class Settings(Noun):

@@ -134,6 +134,19 @@ def test_hybrid_shares_one_folder_and_a_queue_on_loopback() -> None:
     assert unit(hybrid(), "worker")["After"] == ["network-online.target docker.service"]
 
 
+def test_a_user_of_the_hosts_own_owns_what_both_sides_share() -> None:
+    services = {**SERVICES, "worker": {**SERVICES["worker"], "target": "systemd"}}
+    own = {"user": "alice", "uid": 2001}
+    rendered = texts(make_plan(services, build=BUILD, volumes={"data": {}}, host=own))
+    assert "useradd --uid 2001 --gid 2001" in rendered["Dockerfile"]
+    assert "USER 2001:2001" in rendered["Dockerfile"]
+    folders = yaml.safe_load(rendered["compose.yaml"])["services"]["mlpack-folders"]
+    assert folders["command"] == ["chown", "2001:2001", "/opt/shop/data"]
+    assert "\nuid=2001\n" in rendered["deploy.sh"]
+    assert "\nuid=2001 " in rendered["install.sh"]
+    assert "10001" not in "".join(rendered.values())
+
+
 def test_containers_only_publish_no_queue() -> None:
     compose = yaml.safe_load(texts(make_plan(SERVICES, build=BUILD, volumes={"data": {}}))["compose.yaml"])
     assert "ports" not in compose["services"]["queue"]

@@ -9,7 +9,7 @@ from mlpack.render.guide_machine import machine_view
 from mlpack.render.guide_ray import ray_views
 from mlpack.servers import SERVERS
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
-from mlpack.targets.base import APP_UID
+from mlpack.targets.base import app_uid
 from mlpack.targets.compose import ENGINE_AT_LEAST, compose_at_least, project_name, wait_s
 from mlpack.targets.compose_service import SECRETS
 from mlpack.targets.compose_steps import step_names
@@ -39,7 +39,7 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "engine_at_least": ENGINE_AT_LEAST,
         "compose_at_least": compose_at_least(plan),
         "wait_plain": str(wait_s(plan)),
-        "uid": str(APP_UID),
+        "uid": str(app_uid(plan)),
         "machine": machine_view(plan),
         "images": [_image(image.reference) for image in images(plan)],
         "tensorflow": any("tensorflow" in service.runtimes for service in plan.services.values()),

@@ -18,6 +18,11 @@ APP_UID = 10001
 """Fixed, so that folders on the host can be prepared; above the range of users that distributions make."""
 
 
+def app_uid(plan: Plan) -> int:
+    """Who runs the project's own code in containers: the host's user where the project names its number."""
+    return plan.spec.host.uid or APP_UID
+
+
 def containers(plan: Plan) -> tuple[str, ...]:
     """The services that run in containers, in the order of the spec; the others are units of the host."""
     return tuple(name for name, service in plan.services.items() if service.target != "systemd")

@@ -9,7 +9,7 @@ from mlpack.servers.paths import deploy_folder
 from mlpack.servers.secrets import held_variables
 from mlpack.servers.wiring import environment
 from mlpack.spec import ServerName
-from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements, containers
+from mlpack.targets.base import RENDERED_BY, File, Requirements, app_uid, containers
 from mlpack.targets.compose_service import (
     FOLDERS_SERVICE,
     bind_folders,
@@ -81,7 +81,7 @@ def folders_view(plan: Plan) -> Mapping[str, object] | None:
     return {
         "name": FOLDERS_SERVICE,
         "image": found[0].reference,
-        "argv": ("chown", f"{APP_UID}:{APP_UID}", *made),
+        "argv": ("chown", f"{app_uid(plan)}:{app_uid(plan)}", *made),
         "mounts": list(made.values()),
         "labels": {"org.mlpack.project": plan.name, "org.mlpack.profiles": profile_suffix(plan)},
     }
@@ -149,7 +149,7 @@ def script_view(plan: Plan) -> Mapping[str, object]:
         "profiles": profile_suffix(plan),
         "compose_at_least": compose_at_least(plan),
         "engine_at_least": ENGINE_AT_LEAST,
-        "uid": APP_UID,
+        "uid": app_uid(plan),
         "wait_s": wait_s(plan),
         **secrets_view(plan),
         "models": model_files(plan),

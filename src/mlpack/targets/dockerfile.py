@@ -11,7 +11,7 @@ from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.ray import head_path
 from mlpack.targets import conda
-from mlpack.targets.base import APP_UID, RENDERED_BY, File, Requirements
+from mlpack.targets.base import RENDERED_BY, File, Requirements, app_uid
 from mlpack.targets.gpu_image import cuda_values
 from mlpack.targets.hub import hub_folders
 from mlpack.targets.images import Image, base_image, extra_index, images, ready_made, requirement_files
@@ -80,8 +80,8 @@ def dockerfile_view(plan: Plan, image: Image, requirements: Requirements) -> dic
         "root": root,
         "copy_root": (root, root),
         "copy_source": (".", "./"),
-        "uid": APP_UID,
-        "user": f"{APP_UID}:{APP_UID}",
+        "uid": app_uid(plan),
+        "user": f"{app_uid(plan)}:{app_uid(plan)}",
         "mount_points": mount_points(plan, image),
         "ports": tuple(sorted({port for name in image.services if (port := plan.services[name].port)})),
         "stop_signal": STOP_SIGNAL,

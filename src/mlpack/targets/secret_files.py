@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from mlpack.plan import Plan
 from mlpack.servers.secrets import held_variables, password_file
-from mlpack.targets.base import APP_UID, containers
+from mlpack.targets.base import app_uid, containers
 from mlpack.targets.compose_service import SECRETS
 from mlpack.targets.images import is_built_here
 from mlpack.targets.programs import PROGRAMS, secret_mounts, tls_files
@@ -55,4 +55,4 @@ def secret_names(plan: Plan) -> tuple[str, ...]:
 def _reader(plan: Plan, name: str) -> int:
     """The uid that reads service ``name``'s files."""
     program = PROGRAMS.get(plan.services[name].server)
-    return APP_UID if program is None or program.uid is None or is_built_here(plan, name) else program.uid
+    return app_uid(plan) if program is None or program.uid is None or is_built_here(plan, name) else program.uid

@@ -10,7 +10,7 @@ from mlpack.plan import Plan
 from mlpack.servers import SERVERS
 from mlpack.servers.proxy import PROXY_FILES
 from mlpack.spec import ServerName
-from mlpack.targets.base import APP_UID
+from mlpack.targets.base import app_uid
 from mlpack.targets.images import effective_build
 
 PYTHON_SERVERS: frozenset[ServerName] = frozenset({"gunicorn", "uvicorn", "celery"})
@@ -107,4 +107,4 @@ def needs_home(plan: Plan, name: str) -> bool:
 
 def shared_uid(plan: Plan) -> int | None:
     """The uid of containers that share folders with units; None where nothing runs in a container."""
-    return APP_UID if any(service.target != "systemd" for service in plan.services.values()) else None
+    return app_uid(plan) if any(service.target != "systemd" for service in plan.services.values()) else None
