@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ CHOICE = "mlpack"
 SCREEN_WINDOW_S = 2.0
 WINDOW_S = 1.5
 """In the final: short, so that a machine whose speed changes from second to second is alike for all of a round."""
+TURNS, LONGEST_WINDOW_S = 6, 6.0
+"""A window is at least so many of the answers' median times long: in two of them, edges decide more than the service."""
 WARM_S = 1.0
 ANSWERS_PER_WORKER = 6
 """Before a point counts: a worker's first requests compile, allocate and fill caches."""
@@ -36,8 +39,11 @@ def launch(made: Ready, point: Point | None, log: str) -> server.Running:
     return server.start(made.argv(point), made.environ(point), made.folder, wanted, made.folder / log)
 
 
-def warm(made: Ready, point: Point | None, running: server.Running) -> None:
-    """Wait until every worker has loaded, and answer some requests. Raises NotReady, with the point ended."""
+def warm(made: Ready, point: Point | None, running: server.Running) -> float:
+    """Wait until every worker has loaded, and answer some requests: the median seconds that one of them took.
+
+    Raises NotReady, with the point ended.
+    """
     workers = made.choice.workers if point is None else point.workers
     try:
         running.ready(made.plan.spec.services["web"].health or "/", workers)
@@ -45,6 +51,7 @@ def warm(made: Ready, point: Point | None, running: server.Running) -> None:
         tally = client.load(running.port, made.request, WARM_S, at_least=answers, at_most_s=WARM_AT_MOST_S)
         if not tally.moments:
             raise server.NotReady(tally.errors[0] if tally.errors else "no answer")
+        return statistics.median(tally.seconds)
     except BaseException:
         running.stop()
         raise
@@ -81,13 +88,14 @@ def final(made: Ready, points: dict[str, Point | None], rounds: tuple[int, int])
                 found[name]["failed"] = "no memory left to keep it alive beside the others"
             else:
                 alive[name] = launch(made, point, f"final-{i}.log")
+        answer_s = [0.0]
         for name in list(alive):  # they load side by side
             try:
-                warm(made, points[name], alive[name])
+                answer_s.append(warm(made, points[name], alive[name]))
             except server.NotReady as error:
                 found[name]["failed"] = str(error)[-200:]
                 del alive[name]
-        taking = list(alive)
+        taking, window_s = list(alive), min(LONGEST_WINDOW_S, max(WINDOW_S, TURNS * statistics.median(answer_s)))
         for number in range(sum(rounds) + (EXTRA_ROUNDS if rounds[1] else 0)):
             if number == rounds[0]:
                 taking = near(found, alive, MOST_NEAR)
@@ -97,8 +105,8 @@ def final(made: Ready, points: dict[str, Point | None], rounds: tuple[int, int])
                 taking = near(found, alive, 1)
             for name in random.Random(number).sample(taking, len(taking)):
                 time.sleep(SETTLE_S)
-                tally = client.load(alive[name].port, made.request, WINDOW_S)
-                found[name]["rates"].append(rate(tally.moments, tally.until, WINDOW_S))
+                tally = client.load(alive[name].port, made.request, window_s)
+                found[name]["rates"].append(rate(tally.moments, tally.until, window_s))
                 found[name]["seconds"] += tally.seconds
                 found[name]["errors"] += len(tally.errors)
             for name in found.keys() - set(taking):
