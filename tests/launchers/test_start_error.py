@@ -28,6 +28,10 @@ def test_what_may_work_later_is_transient(output: str) -> None:
         ("image with reference x was found but does not match the specified platform", "another processor"),
         ("web Pulling\nError: manifest unknown", "cannot be pulled"),
         ("OCI runtime create failed: exec: no-such: not found", "cannot be started"),
+        # pulled, and then something else: services and logs may be called or say what pulls and ports do
+        ("web Pulling\nweb Pulled\nContainer p-web-1  Creating\nError response: no such device", "cannot be started"),
+        ("Container p-registry-1  Created\nError response: dial tcp: no such host", "cannot be started"),
+        ("web-1  | Pulling from the registry: address already in use\ncontainer is unhealthy", "cannot be started"),
     ],
 )
 def test_the_rest_is_not(output: str, words: str) -> None:

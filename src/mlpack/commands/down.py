@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlpack.commands.rendered import chosen
+from mlpack.commands.rendered import chosen, is_root
 from mlpack.commands.up import states
 from mlpack.console import progress, say
 from mlpack.errors import ExitCode, MlpackError
@@ -19,7 +19,7 @@ def down_command(project: Path, profiles: tuple[str, ...], environ: Mapping[str,
     MlpackError (1), TransientError (75)."""
     deployment = chosen(project, profiles)
     rendered = Rendered(deployment.folder, deployment.lock.plan, environ)
-    rendered.require(root=os.geteuid() == 0)
+    rendered.require(root=is_root())
     rendered.down(lambda line: progress(plain(line)))
     left = tuple(part for part in rendered.look() if part.state != "absent")
     if left:

@@ -16,7 +16,7 @@ HERE = Path()
 def verify(
     profiles: Profiles,
     project: ProjectDir = HERE,
-    launcher: Annotated[str, typer.Option(help="auto, compose, process.")] = "auto",
+    launcher: Annotated[str, typer.Option(help="auto, compose, process, systemd.")] = "auto",
     python: Python = None,
     report: Annotated[
         list[Path] | None, typer.Option(help="Report file: .json, .html, .md or .xml (JUnit); may be repeated.")

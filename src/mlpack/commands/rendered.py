@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,12 @@ from mlpack.flow import output_folder
 from mlpack.lock import LOCK_NAME, Lock
 from mlpack.project import find_root
 from mlpack.write import read_lock
+
+
+def is_root() -> bool:
+    """Whether this process may install units; never on Windows, which knows no uid."""
+    effective = getattr(os, "geteuid", None)
+    return effective is not None and effective() == 0
 
 
 @dataclass(frozen=True)

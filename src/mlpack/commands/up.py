@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlpack.commands.render import check_outcome
-from mlpack.commands.rendered import Chosen, chosen
+from mlpack.commands.rendered import Chosen, chosen, is_root
 from mlpack.console import progress, say, table
 from mlpack.errors import ExitCode, MlpackError, StaleError
 from mlpack.launchers.rendered import Part, Rendered
@@ -22,7 +22,7 @@ def up_command(project: Path, profiles: tuple[str, ...], environ: Mapping[str, s
     deployment = chosen(project, profiles)
     _refuse_drift(deployment)
     rendered = Rendered(deployment.folder, deployment.lock.plan, environ)
-    rendered.require(root=os.geteuid() == 0)
+    rendered.require(root=is_root())
     before = [part for part in rendered.look() if part.state != "absent"]
     try:
         rendered.up(lambda line: progress(plain(line)))

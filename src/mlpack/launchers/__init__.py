@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlpack.launchers import compose, process
+from mlpack.launchers import compose, process, systemd
 from mlpack.launchers.base import Launcher, LauncherName
 
-LAUNCHERS: dict[LauncherName, Launcher] = {"compose": compose, "process": process}
+LAUNCHERS: dict[LauncherName, Launcher] = {"compose": compose, "process": process, "systemd": systemd}

@@ -13,7 +13,7 @@ from mlpack.plan import Plan
 
 Say = Callable[[str], None]
 """Takes one line of progress."""
-LauncherName = Literal["compose", "process"]
+LauncherName = Literal["compose", "process", "systemd"]
 
 
 LOG_LINES = 200
@@ -36,6 +36,8 @@ class Deployment:
     """Services that must answer on a port of this machine, whether or not they are published."""
     python: Path | None = None
     """The Python with the app's packages, for local processes."""
+    pinned: frozenset[str] = frozenset()
+    """Services whose published ports stay as rendered: what runs outside of containers is told these numbers."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def override_file(
     labels = {LABEL: owner.label}
     built = {service["image"] for service in config["services"].values() if "build" in service and "image" in service}
     services = {
-        name: {"labels": labels, **_service(service, built, network, _extra_port(deployment, name))}
+        name: {"labels": labels, **_service(service, built, network, _ports(deployment, name, service))}
         for name, service in config["services"].items()
     }
     for name, path in (settings or {}).items():
@@ -77,23 +77,23 @@ def verify_image(image: str) -> str:
     return f"{head}{slash}{last.partition(':')[0]}:{VERIFY_TAG}"
 
 
-def _extra_port(deployment: Deployment, name: str) -> int | None:
-    """The port of a service that checks must reach although nothing publishes it."""
+def _ports(deployment: Deployment, name: str, rendered: Mapping[str, Any]) -> set[int]:
+    """Ports inside that get a free one outside: those published, and one that checks must reach although nothing
+    publishes it. None of a service whose own numbers stay."""
+    if name in deployment.pinned:
+        return set()
     service = deployment.plan.services.get(name)
-    return service.port if service is not None and name in deployment.reach else None
+    extra = service.port if service is not None and name in deployment.reach else None
+    published = {int(port["target"]) for port in rendered.get("ports") or ()}
+    return published if extra is None else published | {extra}
 
 
-def _service(
-    service: Mapping[str, Any], built: set[str], network: BuildNetwork, extra_port: int | None
-) -> dict[str, Any]:
+def _service(service: Mapping[str, Any], built: set[str], network: BuildNetwork, targets: set[int]) -> dict[str, Any]:
     value: dict[str, Any] = {"restart": "no"}  # a crash must be seen, not repeated
     if service.get("image") in built:
         value["image"] = verify_image(service["image"])
     if "container_name" in service:
         value["container_name"] = _Removed()
-    targets = {int(port["target"]) for port in service.get("ports") or ()}
-    if extra_port is not None:
-        targets.add(extra_port)
     if targets:
         # published "0": the engine picks a free port, so that nothing can be taken
         value["ports"] = _Replaced({"target": t, "host_ip": "127.0.0.1", "published": "0"} for t in sorted(targets))

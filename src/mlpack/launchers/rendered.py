@@ -5,6 +5,7 @@ Volumes, secrets, data and environments are never touched. Starting what runs an
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ import yaml
 from mlpack.errors import MlpackError, TransientError
 from mlpack.launchers import engine
 from mlpack.launchers.base import Say
-from mlpack.launchers.start_error import PORT, start_error
+from mlpack.launchers.start_error import port_taken, start_error
 from mlpack.plan import Plan
 from mlpack.process import run, stream
 from mlpack.targets.systemd import services as unit_services
@@ -26,6 +27,9 @@ from mlpack.targets.systemd_unit import unit_name
 COMPOSE_FILE = "compose.yaml"
 DEPLOY = "deploy.sh"
 INSTALL = "systemd/install.sh"
+CULPRITS = "deploy.sh: last lines of "
+"""How deploy.sh begins to show the log of whatever failed: from there on it is not the engine that speaks."""
+ENGINES_OWN = ("Error", "error", "failed")
 SAY_EVERY_S = 10.0
 CULPRIT_LINES = 30
 """Last lines shown of whatever failed: a traceback, and what the server said around it."""
@@ -55,6 +59,10 @@ class Rendered:
 
     def require(self, *, root: bool) -> None:
         """Raise TransientError (no engine answers) or MlpackError (not root, no systemd) before anything is done."""
+        if sys.platform == "win32":
+            raise MlpackError(
+                "deploy.sh and install.sh need a POSIX shell", where=str(self._folder), hint="run mlpack inside WSL 2"
+            )
         if self.units and not Path("/run/systemd/system").is_dir():
             raise MlpackError("units need systemd, and this machine was not started by it", where=str(self._folder))
         if self.units and not root:
@@ -117,17 +125,15 @@ class Rendered:
 
     def _failure(self, output: str) -> MlpackError:
         """Why ``deploy.sh up`` failed: what died or is ill, with its last lines; else what compose said."""
+        own, shown, _ = output.partition(CULPRITS)
+        if port_taken([line for line in own.splitlines() if line.startswith(ENGINES_OWN)]):
+            return start_error(own, {})
         ill = [part for part in self._containers() if part.state == "bad"]
         if not ill:
-            return (
-                start_error(output, {})
-                if any(mark in output for mark in PORT)
-                else MlpackError(
-                    "the containers did not start; the lines above say why", where=str(self._folder / DEPLOY)
-                )
-            )
+            what = "the containers did not start; the lines above say why"
+            return MlpackError(what, where=str(self._folder / DEPLOY))
         lines = [", ".join(f"{part.service}: {part.words}" for part in ill)]
-        for part in ill:
+        for part in () if shown else ill:  # deploy.sh has shown them
             done = engine.docker(("logs", "--tail", str(CULPRIT_LINES), part.name), self._environ)
             said = (done.stdout + done.stderr).splitlines()[-CULPRIT_LINES:]
             lines += [f"last lines of {part.name}:", *(f"  {line}" for line in said)]

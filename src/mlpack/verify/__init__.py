@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlpack import __version__
-from mlpack.errors import MlpackError, TransientError, UsageError
+from mlpack.errors import MlpackError, TransientError, UsageError, VerifyError
 from mlpack.host import HostFacts
-from mlpack.launchers import LAUNCHERS
+from mlpack.launchers import LAUNCHERS, compose, process, systemd
 from mlpack.launchers.base import Deployment, Launcher, LauncherName, Say
 from mlpack.launchers.engine import NotAllowed
 from mlpack.launchers.owner import current_owner
@@ -41,7 +41,8 @@ def verify(
 ) -> VerifyReport:
     """Verify the deployment that ``lock`` describes, rendered below ``root``, and return the report.
 
-    ``launcher``: ``compose``, ``process``, or None (``auto``) for compose where an engine answers. ``python``: the one
+    ``launcher``: ``compose``, ``process``, ``systemd``, or None (``auto``): units where some are rendered, else
+    compose where an engine answers. ``python``: the one
     with the app's packages, for local processes. ``progress`` takes one line at a time. ``skip``: names of checks to
     leave out. ``environ``: this process's by default. ``host``: this machine's facts, compared with the lock's.
 
@@ -52,7 +53,7 @@ def verify(
 
     began = datetime.now(UTC)
     variables = dict(os.environ if environ is None else environ)
-    chosen = _choose(launcher, variables, progress)
+    chosen = _choose(launcher, lock.plan, variables, progress)
     owner = current_owner()
     removed = chosen.sweep(owner, variables, progress)
     if removed:
@@ -86,8 +87,12 @@ def _machine(here: HostFacts) -> str:
     return f"{cores} core{'s' if cores != 1 else ''}, {memory}, {here.cpu.architecture}"
 
 
-def _choose(wanted: str | None, environ: Mapping[str, str], say: Say) -> Launcher:
-    """The launcher to use. Raises UsageError (unknown), TransientError (it cannot be used now)."""
+def _choose(wanted: str | None, plan: Plan, environ: Mapping[str, str], say: Say) -> Launcher:
+    """The launcher to use. Raises UsageError (unknown), TransientError (it cannot be used now), VerifyError (units
+    were rendered, and this machine cannot run them)."""
+    units = [name for name, service in plan.services.items() if service.target == "systemd"]
+    if units and wanted in (None, AUTO, systemd.NAME, compose.NAME):
+        return _for_units(wanted, units)
     if wanted not in (None, AUTO):
         names: dict[str, LauncherName] = {name: name for name in LAUNCHERS}
         if wanted not in names:
@@ -99,7 +104,7 @@ def _choose(wanted: str | None, environ: Mapping[str, str], say: Say) -> Launche
             raise TransientError(reason, hint=other)
         return launcher
     reasons: list[str] = []
-    for launcher in LAUNCHERS.values():
+    for launcher in (LAUNCHERS[name] for name in (compose.NAME, process.NAME)):
         try:
             reason = launcher.missing(environ)
         except NotAllowed:
@@ -112,6 +117,18 @@ def _choose(wanted: str | None, environ: Mapping[str, str], say: Say) -> Launche
             return launcher
         reasons.append(reason)
     raise TransientError("nothing can start services here: " + "; ".join(reasons))
+
+
+def _for_units(wanted: str | None, units: list[str]) -> Launcher:
+    """systemd's launcher. Raises VerifyError where it cannot be used: another try on this machine changes nothing."""
+    names = ", ".join(units)
+    if wanted == compose.NAME:
+        raise VerifyError(f"these are units, not containers: {names}", hint="`--launcher systemd`, or leave it out")
+    reason = systemd.missing({})
+    if reason is not None:
+        hint = "verify it on the server itself; `--launcher process` runs the same commands here, without the units"
+        raise VerifyError(f"{reason}; these are rendered as units: {names}", hint=hint)
+    return LAUNCHERS[systemd.NAME]
 
 
 def _reach(plan: Plan) -> frozenset[str]:

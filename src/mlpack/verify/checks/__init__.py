@@ -67,6 +67,6 @@ def checks_for(plan: Plan, launcher: LauncherName) -> tuple[Check, ...]:
         cards.NAME: bool(planned_cards(plan)),
         models_once.NAME: models_once.applies(plan),
         writes.NAME: writes.applies(launcher),
-        user.NAME: launcher == "compose",
+        user.NAME: launcher != "process",
     }
     return tuple(check for name, check in CHECKS.items() if asked.get(name, True))
