@@ -50,6 +50,8 @@ def footprint(name: str, report: VerifyReport, lock: Lock) -> Footprint:
     if name == "ray":
         regions.append(region("object store", "serve", "shm", STORE_BYTES))
     gathered = gather(HERE, ("prod",))
+    # measured while all replicas loaded at once; a plan multiplies it again by those that will
+    at_once = max(1.0, plan.workers.value * plan.replicas.value / lock.world.host.usable_cores)
     infos = {model: info for model, info in gathered.present.items() if info is not None}
     return Footprint(
         service=name,
@@ -57,7 +59,7 @@ def footprint(name: str, report: VerifyReport, lock: Lock) -> Footprint:
         regions=tuple(regions),
         concurrency=plan.concurrency.value,
         threads=plan.threads.value,
-        load_s=said(report, "ready", rf"^{name}-\d+: healthy after ([^(]+) \("),
+        load_s=round(said(report, "ready", rf"^{name}-\d+: healthy after ([^(]+) \(") / at_once, 2),
         request_s=said(report, "answers", r"^large: .*\((.+)\)$"),
         inputs_sha256=footprint_inputs(gathered, name, infos),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,6 +132,20 @@ def test_start_period_covers_the_load_and_a_busy_service_is_not_dead() -> None:
     assert health.start_period_s.value == 250  # (41 x 2 + 1) x 3 = 249, in steps of 5
     assert health.timeout_s.value == 20
     assert health.path == "/health"
+
+
+def test_replicas_load_at_the_same_time() -> None:
+    """An engine starts them all at once: on the same cores where they run no models, else on a share of their own."""
+    models = replace(subject(GUNICORN, footprint(load_s=10.0), cores=1), all_cores=4.0)
+    plain = replace(subject({**GUNICORN, "models": []}, footprint(load_s=10.0), cores=4), all_cores=4.0)
+    assert load_bound_s(models, Choice(2, 1, 1, replicas=4)) == (10 * 2 + 1) * 3
+    assert load_bound_s(models, Choice(2, 1, 1, replicas=8)) == (10 * 4 + 1) * 3, "more replicas than cores"
+    assert load_bound_s(models, Choice(2, 1, 1, replicas=8, in_turn=True)) == (10 * 2 * 2 + 1) * 3
+    assert load_bound_s(plain, Choice(2, 1, 1)) == (10 + 1) * 3
+    assert load_bound_s(plain, Choice(2, 1, 1, replicas=4)) == (10 * 2 + 1) * 3
+    health = health_plan(plain, Choice(2, 1, 1, replicas=4), 30)
+    assert health is not None
+    assert health.start_period_s.because.startswith("8 loading at once on 4 cores take at most")
 
 
 def test_no_health_path_is_said() -> None:

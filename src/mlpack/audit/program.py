@@ -84,6 +84,8 @@ def _unwrapped(argv: list[str]) -> list[str]:
             argv = argv[1:]
         elif name.startswith("python") and argv[1:2] == ["-m"]:
             argv = argv[2:]
+        elif name.startswith("python") and argv[1:] and argv[1].endswith("_uvicorn.py"):
+            argv = ["uvicorn", *argv[2:]]  # rendered by mlpack: uvicorn's own command line
         elif any(word in ("&&", ";", "||") for word in argv):
             last = max(index for index, word in enumerate(argv) if word in ("&&", ";", "||"))
             argv = argv[last + 1 :] or argv[:last]

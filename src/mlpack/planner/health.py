@@ -7,7 +7,7 @@ from math import ceil
 from mlpack.plan import HealthPlan
 from mlpack.planner.decide import whole
 from mlpack.planner.subject import Choice, Subject
-from mlpack.planner.timeouts import load_bound_s
+from mlpack.planner.timeouts import load_bound_s, loading_at_once
 from mlpack.units import show_duration
 
 LEAST_START_PERIOD_S = 10
@@ -57,8 +57,10 @@ def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPla
 
 
 def _loading(subject: Subject, choice: Choice) -> str:
-    workers = 1 if choice.preload else choice.workers
-    if workers == 1:
+    processes, cores = loading_at_once(subject, choice)
+    if choice.in_turn and choice.workers > 1:
+        beside = f", {choice.replicas} replicas at once on {cores:g} cores," if choice.replicas > 1 else ""
+        return f"{choice.workers} loading one after the other{beside} take"
+    if processes == 1:
         return "one loading takes"
-    how = "one after the other" if choice.in_turn else f"at once on {subject.cores:g} cores"
-    return f"{workers} loading {how} take"
+    return f"{processes} loading at once on {cores:g} cores take"

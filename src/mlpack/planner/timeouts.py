@@ -41,20 +41,35 @@ CALLED_ROLES = frozenset({"app", "llm", "actors"})
 
 
 def load_bound_s(subject: Subject, choice: Choice) -> float:
-    """Seconds within which every worker of one replica has loaded: all at once on the cores there are, or in turn."""
-    if choice.in_turn:
-        margin = LOAD_MARGIN[subject.footprint.source]
-        return (subject.footprint.load_s * choice.workers + subject.facts.start_s) * margin
-    return worker_load_bound_s(subject, choice)
+    """Seconds within which every worker of every replica has loaded: all at once on the cores there are, or in turn."""
+    turns = choice.workers if choice.in_turn else 1
+    return _bound_s(subject, turns * _contention(subject, choice))
 
 
 def worker_load_bound_s(subject: Subject, choice: Choice) -> float:
     """Seconds within which one worker has loaded, the others loading or serving on the same cores; a worker that
     waits for its turn reports to gunicorn's master meanwhile, so that only its own load counts."""
-    at_once = 1 if choice.preload else choice.workers
-    contention = max(1.0, at_once / max(subject.cores, 0.1))
-    margin = LOAD_MARGIN[subject.footprint.source]
-    return (subject.footprint.load_s * contention + subject.facts.start_s) * margin
+    return _bound_s(subject, _contention(subject, choice._replace(in_turn=False)))
+
+
+def loading_at_once(subject: Subject, choice: Choice) -> tuple[int, float]:
+    """How many processes of the service load at the same time, all replicas together, and the cores they have.
+
+    An engine starts every replica at once. Replicas with models compute with cores of their own as long as there are
+    enough; those of a service without models all have the same.
+    """
+    each = 1 if choice.preload or choice.in_turn else choice.workers
+    cores = subject.cores * (choice.replicas if subject.computes else 1)
+    return each * choice.replicas, cores if subject.all_cores is None else min(cores, subject.all_cores)
+
+
+def _contention(subject: Subject, choice: Choice) -> float:
+    processes, cores = loading_at_once(subject, choice)
+    return max(1.0, processes / max(cores, 0.1))
+
+
+def _bound_s(subject: Subject, loads: float) -> float:
+    return (subject.footprint.load_s * loads + subject.facts.start_s) * LOAD_MARGIN[subject.footprint.source]
 
 
 def downstream(subjects: Mapping[str, Subject], name: str) -> tuple[str, ...]:

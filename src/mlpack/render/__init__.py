@@ -11,6 +11,8 @@ from mlpack.render.templates import render_template
 from mlpack.servers import SERVERS
 from mlpack.servers.cards import TEMPLATE as CARDS_TEMPLATE
 from mlpack.servers.cards import cards_path, cards_values, worker_cards
+from mlpack.servers.draining import TEMPLATE as DRAINING_TEMPLATE
+from mlpack.servers.draining import draining_path
 from mlpack.servers.files import gunicorn_settings
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder
@@ -59,6 +61,8 @@ def _server_files(plan: Plan) -> list[File]:
             made.append(File(head_path(plan, name), f"servers/ray/{RAY_FILE}.j2", values))
         if path := cards_path(plan, name):
             made.append(File(path, CARDS_TEMPLATE, values | cards_values(plan, name)))
+        if path := draining_path(plan, name):
+            made.append(File(path, DRAINING_TEMPLATE, {"header": RENDERED_BY}))
     return made
 
 

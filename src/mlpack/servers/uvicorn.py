@@ -9,6 +9,7 @@ from mlpack.plan import Plan
 from mlpack.servers.asgi import asgi_admission, listen_address
 from mlpack.servers.base import Admission, ServerFacts
 from mlpack.servers.cards import cards_module
+from mlpack.servers.draining import draining_path
 from mlpack.servers.paths import deploy_folder
 from mlpack.spec import Spec
 from mlpack.units import MIB
@@ -39,16 +40,19 @@ def admission(spec: Spec, name: str) -> Admission:
 
 
 def argv(plan: Plan, name: str) -> tuple[str, ...]:
-    """``uvicorn app:app --host ... --workers N ...``; ``app: "m:create()"`` becomes ``--factory``. Raises SpecError."""
+    """``uvicorn app:app --host ... --workers N ...``; ``app: "m:create()"`` becomes ``--factory``. Raises SpecError.
+
+    Behind a proxy a rendered program stands in the place of ``uvicorn`` (servers/draining.py).
+    """
     service = plan.services[name]
     settings = plan.spec.settings
     app, factory = _app(plan, name)
-    module = cards_module(plan, name)
+    module, draining = cards_module(plan, name), draining_path(plan, name)
+    words = ["python", f"{plan.spec.root_path}/{draining}"] if draining else ["uvicorn"]
     if module is not None:  # every worker takes a card before it imports the app
-        folder = f"{plan.spec.root_path}/{deploy_folder(plan.profiles)}"
-        words = ["uvicorn", "--app-dir", folder, f"{module}:app", *(["--factory"] if factory else [])]
-    else:
-        words = ["uvicorn", app, *(["--factory"] if factory else [])]
+        words += ["--app-dir", f"{plan.spec.root_path}/{deploy_folder(plan.profiles)}"]
+        app = f"{module}:app"
+    words += [app, *(["--factory"] if factory else [])]
     words += ["--host", listen_address(service.target, settings.publish_host, published=service.publish is not None)]
     words += ["--port", str(service.port or FACTS.port)]
     if settings.reload and service.workers.value == 1:

@@ -6,6 +6,7 @@ from posixpath import normpath
 
 from mlpack.plan import Plan
 from mlpack.servers.cards import cards_module
+from mlpack.servers.draining import draining_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.proxy import PLAIN_PORT, PROXY_FILES, site
 from mlpack.servers.ray import FILE as RAY_FILE
@@ -186,6 +187,7 @@ def _rendered_files(plan: Plan, name: str) -> list[dict[str, object]]:
     rendered = ["healthcheck.py"] if _health(plan, name) else []
     rendered += [f"{name}.{RAY_FILE}"] if plan.services[name].server == "ray" else []
     rendered += [f"{module}.py"] if (module := cards_module(plan, name)) else []
+    rendered += [path.removeprefix(f"{folder}/")] if (path := draining_path(plan, name)) else []
     rendered += [f"{name}.gunicorn.conf.py"] if plan.services[name].server == "gunicorn" else []
     return [
         {"type": "bind", "source": f"./{file}", "target": f"{root}/{folder}/{file}", "read_only": True}

@@ -7,6 +7,7 @@ from posixpath import basename
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
 from mlpack.servers.cards import cards_path
+from mlpack.servers.draining import draining_path
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.ray import head_path
@@ -124,6 +125,8 @@ def _below(root: str, path: str) -> str | None:
 
 
 def _program(plan: Plan, name: str) -> str:
+    if draining_path(plan, name):
+        return "uvicorn"  # started by a rendered program, which imports it
     return SERVERS[plan.services[name].server].argv(plan, name)[0]
 
 
@@ -133,6 +136,7 @@ def _rendered_inside(plan: Plan, image: Image) -> tuple[str, ...]:
     kept = [config_path(plan, name) for name in image.services if plan.services[name].server == "gunicorn"]
     kept += [head_path(plan, name) for name in image.services if plan.services[name].server == "ray"]
     kept += [path for name in image.services if (path := cards_path(plan, name))]
+    kept += [path for name in image.services if (path := draining_path(plan, name))]
     kept += [f"{folder}/{conda.SCRIPT}"] if image.build.conda is not None else []
     kept += [f"{folder}/check_image.py"] + ([f"{folder}/healthcheck.py"] if health_script(plan) else [])
     return tuple(kept)
