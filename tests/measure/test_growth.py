@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import pytest
 
-from mlpack.measure.growth import LEAST_SPANS, MOST_S, SPANS, growth, series, suspicious
+from mlpack.measure.growth import LEAST_SPANS, MANY, MOST_S, SPANS, goes_on, growth, longer, series, suspicious
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Subject
 from mlpack.units import KIB, MIB
@@ -60,6 +60,28 @@ def test_no_slower_app_is_asked_to_take_longer_than_a_minute() -> None:
     assert series(MOST_S / LEAST_SPANS + 0.1) is None
 
 
+def test_what_fills_up_over_hundreds_of_requests_is_none() -> None:
+    """A straight line through both series, which then ends: only the third, longer one tells."""
+    first, second = both(lambda i: i * 64 * KIB)
+    kept = growth(first, second, 10)
+    assert kept == pytest.approx(6.4 * KIB, rel=0.02)
+    assert goes_on(kept, [second[-1]] * SPANS, 60) == 0
+    assert goes_on(kept, [second[-1] + i * 100 * KIB for i in range(SPANS)], 60) == 0, "a quarter of the pace"
+    leaks = [second[-1] + i * 6 * 64 * KIB for i in range(SPANS)]
+    assert goes_on(kept, leaks, 60) == pytest.approx(6.4 * KIB)
+
+
+def test_the_longer_series_is_long_but_bounded() -> None:
+    for round_s in (1e-6, 0.001, 0.1, 1.0, 5.0):
+        made = series(round_s)
+        assert made is not None
+        more = longer(made, round_s, 2)
+        assert more.spans == made.spans
+        assert more.rounds >= made.rounds
+        assert more.spans * more.rounds * round_s <= MOST_S
+        assert more.spans * more.rounds * 2 >= MANY or more.spans * (more.rounds + 1) * round_s > MOST_S
+
+
 def test_a_leak_of_100_kib_a_request_is_found(subject: Callable[..., Subject]) -> None:
     text = f"""
 kept = []
@@ -92,6 +114,16 @@ def app(environ, start_response):
     cache[count % 40] = b"x" * (200 << 10)
     loop = [bytearray(1000)]
     loop.append(loop)
+{ANSWER}"""
+    assert measure(subject(text)).footprint.growth_bytes_per_request == 0
+
+
+def test_a_cache_that_fills_over_two_series_is_none(subject: Callable[..., Subject]) -> None:
+    text = f"""
+kept = []
+def app(environ, start_response):
+    if len(kept) < 1700:  # both series of such a quick app are 1600 requests
+        kept.append(b"x" * (20 << 10))
 {ANSWER}"""
     assert measure(subject(text)).footprint.growth_bytes_per_request == 0
 

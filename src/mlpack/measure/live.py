@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from mlpack.errors import MlpackError
 from mlpack.measure.errors import AppError
-from mlpack.measure.growth import growth, series, suspicious
+from mlpack.measure.growth import Series, goes_on, growth, longer, series, suspicious
 from mlpack.measure.result import FRESH, CardReading, StageName, StageReading
 from mlpack.measure.shares import Opening
 from mlpack.measure.subject import ROUNDS, Deadlines, Subject
@@ -154,24 +154,26 @@ def _grow(worker: Worker, watch: Watch, lived: Lived, concurrency: int, deadline
         )
         return
 
-    def readings() -> list[int]:
+    def readings(made: Series) -> list[int]:
         found = []
-        for _ in range(plan.spans):
-            worker.go(f"rounds {plan.rounds}")
-            worker.stage("growth", deadlines.request_s * plan.rounds)
+        for _ in range(made.spans):
+            worker.go(f"rounds {made.rounds}")
+            worker.stage("growth", deadlines.request_s * made.rounds)
             found.append(watch.anonymous_bytes())
         return found
 
-    first = readings()
-    lived.growth = growth(first, readings(), plan.rounds * concurrency) if suspicious(first) else 0.0
+    first, more = readings(plan), longer(plan, round_s, concurrency)
+    lived.growth = growth(first, readings(plan), plan.rounds * concurrency) if suspicious(first) else 0.0
+    if lived.growth:
+        lived.growth = goes_on(lived.growth, readings(more), more.rounds * concurrency)
     after = watch.stop("together", lived.readings["together"].seconds, fresh=False)
     if after.libraries_in_use_bytes is not None:  # a page that only every tenth request touches is in use, too
         used = {"libraries_in_use_bytes": after.libraries_in_use_bytes}
         lived.readings["idle"] = lived.readings["idle"].model_copy(update=used)
     if lived.growth:
-        requests = plan.spans * plan.rounds * concurrency
+        requests = (2 * plan.rounds + more.rounds) * plan.spans * concurrency
         lived.notes.append(
-            f"every request leaves {show_bytes(round(lived.growth))} behind ({requests} more of the same, twice): a "
+            f"every request leaves {show_bytes(round(lived.growth))} behind ({requests} more of the same): a "
             "leak, or a cache without a bound"
         )
     else:  # more rounds may have met in a higher peak than the first few
