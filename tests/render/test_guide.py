@@ -182,6 +182,7 @@ def test_a_system_with_ray_is_told_how_to_look_at_it() -> None:
         "ray.ray_head.py health 5",
         "docker compose exec ray df -h /dev/shm",
         "--no-recreate --scale 'api=",
+        "Fewer replicas of `api` cost no request",
     ):
         assert words in source
     assert "Ray" not in guide(golden("moderation-prod"))

@@ -135,6 +135,16 @@ def test_deploy_sh_makes_secrets_once(tmp_path: Path) -> None:
     assert "DNS:eyes.example.org" in said_of
 
 
+def test_a_given_certificate_is_kept(tmp_path: Path) -> None:
+    folder = write_files(system(), tmp_path)
+    (folder / "secrets").mkdir()
+    given = {"proxy.crt": "-----BEGIN CERTIFICATE-----\nMINE\n", "proxy.key": "-----BEGIN PRIVATE KEY-----\nMINE\n"}
+    for name, text in given.items():
+        (folder / "secrets" / name).write_text(text)
+    run([str(folder / "deploy.sh"), "secrets"])
+    assert {name: (folder / "secrets" / name).read_text() for name in given} == given
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [("queue-password", "a b@c", "only letters"), ("key", "one\ntwo", "several lines")],
