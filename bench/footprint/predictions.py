@@ -25,13 +25,13 @@ def predictions(row: Row, cache: Path) -> dict[str, Any] | None:
     write_project(row, project, cache / "weights")
     static, measured = planned(row, project, measured=False), planned(row, project, measured=True)
     assert static is not None
-    info = infos(gather(project))["model"]
+    models = infos(gather(project)).values()
     served, truth = SERVED[row.model], found["boundary"]["passed_bytes"]
     limits = {
         "measured": measured.limit_bytes if measured else None,
         "static": static.limit_bytes,
-        "file": info.size_bytes * row.workers,
-        "weights_x_1.2": round(ACCELERATE_FACTOR * info.weights_bytes * row.workers),
+        "file": sum(info.size_bytes for info in models) * row.workers,
+        "weights_x_1.2": round(ACCELERATE_FACTOR * sum(info.weights_bytes for info in models) * row.workers),
         "unlimited_peak": found["unlimited"]["peak_usage_bytes"],
     }
     return {

@@ -91,7 +91,7 @@ def planned(row: Row, folder: Path, *, measured: bool) -> Planned | None:
 
 
 def infos(gathered: Gathered) -> dict[str, ModelInfo]:
-    """The headers of the row's one model."""
+    """The headers of the row's models."""
     return {name: info for name, info in gathered.present.items() if info is not None}
 
 
@@ -114,13 +114,13 @@ def rendered(row: Row, found: Planned, folder: Path) -> tuple[list[str], dict[st
 
 def _spec(row: Row) -> dict[str, Any]:
     served, name = SERVED[row.model], service_of(row)
-    model: dict[str, Any] = {"path": f"weights/{served.path}", "runtime": served.runtime}
-    if served.max_input is not None:
-        model |= {"max_input": served.max_input}
-    env: dict[str, Any] = {"MODEL": {"from": "model.path"}, **served.env, **row.env}
+    more = {"runtime": served.runtime} | ({} if served.max_input is None else {"max_input": served.max_input})
+    paths = {part: f"{served.path}/{part}" for part in served.parts} or {"model": served.path}
+    models = {part: {"path": f"weights/{path}", **more} for part, path in paths.items()}
+    env: dict[str, Any] = {part.upper(): {"from": f"{part}.path"} for part in models} | served.env | row.env
     if served.python == "llama":
         env["LLAMA_THREADS"] = {"from": f"{name}.threads"}
-    service: dict[str, Any] = {"server": row.server, "models": ["model"], "workers": row.workers, "threads": 1}
+    service: dict[str, Any] = {"server": row.server, "models": list(models), "workers": row.workers, "threads": 1}
     services: dict[str, Any] = {name: service}
     if row.server == "celery":
         services["broker"] = {"server": "redis"}
@@ -137,7 +137,7 @@ def _spec(row: Row) -> dict[str, Any]:
         "name": "bench",
         "root": ROOT,
         "build": {"python": "3.11", "requirements": "requirements.txt"},
-        "models": {"model": model},
+        "models": models,
         "services": services,
     }
     if row.server != "celery":

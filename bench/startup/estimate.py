@@ -1,6 +1,6 @@
 """How long an estimate takes: `mlpack estimate` beside hf-mem and accelerate on one model, and on 1.5 TB of shards.
 
-    python bench/startup/estimate.py MODEL_FOLDER [--rounds 9] [--keep FOLDER]
+    python bench/startup/estimate.py MODEL_FOLDER [--more PATH ...] [--rounds 9] [--keep FOLDER]
 
 MODEL_FOLDER is a transformers folder (config.json, model.safetensors). Both peers know models by their name on the
 Hugging Face hub only; here a stand-in of the hub on this machine serves them the same folder, so that no network is
@@ -32,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 NAME = "bench/model"
 COMMIT = "0" * 40
+START = "mlpack estimate, a file of one tensor"
 SHARDS, TENSORS, SIDE = 160, 900, 2688
 HF_MEM = """
 import hf_mem.cli
@@ -134,6 +135,13 @@ def sharded(folder: Path) -> int:
     return total
 
 
+def smallest(path: Path) -> Path:
+    """One number."""
+    text = json.dumps({"one": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(4))
+    return path
+
+
 def environment(folder: Path, *packages: str) -> Path:
     """A virtual environment with ``packages``; its Python."""
     python = folder / "bin" / "python"
@@ -162,10 +170,34 @@ def medians(found: list[tuple[float, float, int]]) -> tuple[float, float, float]
     return statistics.median(seconds), statistics.median(cpu_s), statistics.median(peak)
 
 
+def table(times: dict[str, list[tuple[float, float, int]]]) -> list[dict[str, object]]:
+    """The medians of all commands, printed."""
+    rows: list[dict[str, object]] = []
+    bare, start = medians(times["python -c pass"]), medians(times[START])
+    for name, found in times.items():
+        seconds, cpu_s, peak = medians(found)
+        row: dict[str, object] = {
+            "command": name,
+            "median_s": round(seconds, 3),
+            "cpu_s": round(cpu_s, 3),
+            "ratio": round(seconds / bare[0], 1),
+            "cpu_ratio": round(cpu_s / bare[1], 1),
+            "peak_rss_mib": round(peak / 2**20),
+        }
+        ratios = f"{seconds / bare[0]:7.1f} x bare {cpu_s / bare[1]:7.1f} x CPU"
+        if "mlpack" in name:
+            row |= {"answer_s": round(seconds - start[0], 3), "answer_cpu_s": round(cpu_s - start[1], 3)}
+            ratios += f" {seconds - start[0]:7.3f} s beyond the start"
+        rows.append(row)
+        print(f"{name:42} {seconds:7.3f} s {cpu_s:7.3f} s CPU {ratios} {peak / 2**20:5.0f} MiB")
+    return rows
+
+
 def main() -> int:
     """Prepare, measure in turn, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
+    parser.add_argument("--more", type=Path, nargs="+", default=[], metavar="PATH")
     parser.add_argument("--make", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--keep", type=Path, help="keep the peers' environments here for the next time")
@@ -186,7 +218,9 @@ def main() -> int:
         mine = [sys.executable, "-m", "mlpack", "estimate", "--json"]
         commands: dict[str, list[str]] = {
             "python -c pass": [sys.executable, "-c", "pass"],
+            START: [*mine, str(smallest(work / "one.safetensors"))],
             "mlpack estimate": [*mine, str(chosen.model)],
+            **{f"mlpack estimate, {path.name}": [*mine, str(path)] for path in chosen.more},
             f"mlpack estimate, {size / 1e12:.2f} TB in {SHARDS} shards": [*mine, str(work / "sharded")],
         }
         missing, versions = {}, {}
@@ -216,22 +250,7 @@ def main() -> int:
                 if index:
                     times[name].append(took)
     server.shutdown()
-    rows = []
-    bare = medians(times["python -c pass"])
-    for name, found in times.items():
-        seconds, cpu_s, peak = medians(found)
-        rows.append(
-            {
-                "command": name,
-                "median_s": round(seconds, 3),
-                "cpu_s": round(cpu_s, 3),
-                "ratio": round(seconds / bare[0], 1),
-                "cpu_ratio": round(cpu_s / bare[1], 1),
-                "peak_rss_mib": round(peak / 2**20),
-            }
-        )
-        ratios = f"{seconds / bare[0]:7.1f} x bare {cpu_s / bare[1]:7.1f} x CPU"
-        print(f"{name:42} {seconds:7.3f} s {cpu_s:7.3f} s CPU {ratios} {peak / 2**20:5.0f} MiB")
+    rows = table(times)
     for name, why in missing.items():
         print(f"left out: {name}: {why}")
     about = {"python": platform.python_version(), "machine": platform.machine(), "model": chosen.model.name}

@@ -51,13 +51,16 @@ class Architecture(Noun):
     position_bytes: int | None = None
     """Of a convolutional net: bytes of the largest set of layer outputs alive at once, for each position (pixel) of one
     input in float32, by its graph."""
+    kept_position_bytes: int | None = None
+    """The same of all its layers' outputs together, for frameworks that let go of nothing before the end."""
 
     @model_serializer(mode="wrap")
     def _without_untold(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
         """Locks of models without a graph stay as they were written."""
         found: dict[str, object] = whole(self)
-        if self.position_bytes is None:
-            found.pop("position_bytes", None)
+        for name in ("position_bytes", "kept_position_bytes"):
+            if found.get(name) is None:
+                found.pop(name, None)
         return found
 
 

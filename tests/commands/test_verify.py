@@ -12,6 +12,8 @@ from mlpack.commands import verify as command
 from mlpack.errors import UsageError
 from mlpack.report import CheckResult, Patch, VerifyReport
 
+pytestmark = pytest.mark.slow
+
 HOST = Path(__file__).parent.parent / "hosts" / "ci-2c-24g.json"
 
 

@@ -61,7 +61,7 @@ def seeds() -> dict[str, list[Files]]:
         "gguf": [{"m.gguf": small_gguf()}],
         "pytorch": real("state.pt", "mixed.pt", "scripted.pt", "frozen.pt", "before-1.6.pth", "training.ckpt"),
         "onnx": [*real("inside.onnx"), {name: (REAL / name).read_bytes() for name in ("beside.onnx", "beside.bin")}],
-        "savedmodel": [*folder("savedmodel"), *folder("frozen-savedmodel")],
+        "savedmodel": [*folder("savedmodel"), *folder("frozen-savedmodel"), *folder("convolved-savedmodel")],
         "checkpoint": folder("checkpoint"),
         "keras": real("trained.keras", "repacked.keras"),
         "hdf5": real("trained.h5", "newer.h5", "packed.h5", "dense.h5"),

@@ -64,6 +64,14 @@ def test_convolutional_nets_are_seen_by_their_shapes() -> None:
     assert set(families.values()) == {"convolutional"}, families
 
 
+def test_a_saved_graph_of_convolutions_tells_what_its_outputs_take() -> None:
+    """make.make_convolved: an image of 3 numbers a position; then, of 4 x 4 positions, 16 channels: three times 4."""
+    architecture = inspect(REAL / "convolved-savedmodel").architecture
+    assert architecture is not None
+    assert architecture.position_bytes == 4 * (3 + 4 + 4)  # the image, and of the sum one side and the other's result
+    assert architecture.kept_position_bytes is None
+
+
 def test_the_class_that_is_pickled_is_named() -> None:
     for name in ("forest.joblib", "forest.zlib.joblib", "forest.2.pkl", "forest.5.pkl"):
         architecture = inspect(REAL / name).architecture

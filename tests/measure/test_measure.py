@@ -46,6 +46,8 @@ def app(environ, start_response):
 """
 ASGI = """
 import asyncio, mmap
+
+pytestmark = pytest.mark.slow
 held = None
 
 def used(mib):

@@ -306,3 +306,18 @@ def test_a_saved_signature_is_a_graph_and_not_called_eagerly() -> None:
     assert find(keras, "m activations").bytes > 2 * find(saved, "m activations").bytes > 0
     assert any("model(x)" in reason for reason in keras.widened)
     assert not any("model(x)" in reason for reason in saved.widened)
+
+
+def test_a_net_whose_layers_are_known_is_planned_by_them() -> None:
+    """Alive at once under a graph; all of them together where the app may call the model eagerly."""
+    image = Model(path="m", max_input=MaxInput(shape=(100, 100, 3), batch=2))
+    net = Architecture(family="convolutional", name="net", position_bytes=300, kept_position_bytes=3000)
+    keras, saved = (
+        RUNTIMES["tensorflow"].size("m", image, info(name, architecture=net)) for name in ("keras", "savedmodel")
+    )
+    assert find(saved, "m activations").bytes == round(2.2 * 300 * 20_000)
+    assert find(keras, "m activations").bytes == round(1.15 * 3000 * 20_000)
+    assert not any("U-Net" in reason for sized in (keras, saved) for reason in sized.widened)
+    assert any("model(x)" in reason for reason in keras.widened)
+    told = info("keras", architecture=net.model_copy(update={"kept_position_bytes": None}))
+    assert any("U-Net" in reason for reason in RUNTIMES["tensorflow"].size("m", image, told).widened)

@@ -8,6 +8,8 @@ from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import by_shapes, merged
 from mlpack.formats.hdf5_header import MAGIC
 from mlpack.formats.hdf5_tree import Weights, read_weights
+from mlpack.formats.keras_layers import net_of
+from mlpack.formats.live_set import with_layers
 from mlpack.formats.reading import described
 from mlpack.formats.shards import read_index
 from mlpack.formats.window import window
@@ -40,8 +42,11 @@ def _file(path: Path) -> tuple[ModelFile, Weights]:
         return described(path, whole.size, found.sha256), found
 
 
-def info_of(format_name: str, files: tuple[ModelFile, ...], found: list[Weights]) -> ModelInfo:
-    """A model of the weights in ``files``. TensorFlow copies them: nothing is mapped."""
+def info_of(
+    format_name: str, files: tuple[ModelFile, ...], found: list[Weights], config: bytes | None = None
+) -> ModelInfo:
+    """A model of the weights in ``files``. TensorFlow copies them: nothing is mapped. ``config``: what Keras says of
+    its layers, where that is not in a file of weights."""
     dense, strange = sum(one.dense for one in found), sum(one.strange for one in found)
     dtypes = () if dense else merged(share for one in found for share in one.shares)
     beside = sum(one.beside_bytes for one in found)
@@ -54,11 +59,12 @@ def info_of(format_name: str, files: tuple[ModelFile, ...], found: list[Weights]
         unknown.append(f"{strange:,} datasets that are not arrays of numbers")
     if beside:
         unknown.append(f"what serving needs (beside the weights {show_bytes(beside)} of an optimiser's state)")
+    net = net_of(config if config is not None else b"".join(one.config for one in found))
     return ModelInfo(
         format=format_name,
         files=files,
         dtypes=dtypes,
         compressed=any(one.filtered for one in found),
-        architecture=by_shapes(dtypes, sum(one.convolved for one in found)),
+        architecture=with_layers(by_shapes(dtypes, sum(one.convolved for one in found)), net),
         unknown=tuple(unknown),
     )

@@ -93,14 +93,15 @@ class File:
     def object(self, place: int) -> Object:
         """The object whose header is at ``place``."""
         found = Object()
-        for message in self._messages(place):
+        for message in self.messages(place):
             if message.flags & SHARED and message.kind in {DATASPACE, DATATYPE}:
                 found.dtype = None
                 continue
             self._note(found, message)
         return found
 
-    def _messages(self, place: int) -> Iterator[Message]:
+    def messages(self, place: int) -> Iterator[Message]:
+        """The messages of the header at ``place``. Raises ModelFileError."""
         head = self.at(place, 16)
         if head[:4] == b"OHDR":
             yield from self._new_messages(place, head[5])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from mlpack.formats.dtypes import merged
+from mlpack.formats.hdf5_attribute import model_config
 from mlpack.formats.hdf5_header import File, Object
 from mlpack.formats.window import Window
 from mlpack.model import DtypeShare
@@ -34,6 +35,8 @@ class Weights:
     dense: int = 0
     strange: int = 0
     sha256: str = ""
+    config: bytes = b""
+    """What Keras says about the model, as JSON; empty where it keeps none here."""
 
 
 def read_weights(window: Window) -> Weights:
@@ -55,6 +58,7 @@ def read_weights(window: Window) -> Weights:
         if len(seen) > MOST_OBJECTS:
             raise file.damaged(f"more than {MOST_OBJECTS:,} objects")
     found.sha256 = digest.hexdigest()
+    found.config = model_config(file)
     return found
 
 

@@ -34,7 +34,8 @@ def read(path: Path) -> ModelInfo:
             raise failed(path, "is a zip archive without Keras' config.json", "check what it is")
         names = [name for name in found.entries if name.endswith(WEIGHTS) and "/" not in name]
         digest = hashlib.sha256(repr(sorted(found.entries.items())).encode())
-        digest.update(found.content(CONFIG))
+        config = found.content(CONFIG)
+        digest.update(config)
         if any(found.entries[name].method != archive.STORED for name in names):
             return ModelInfo(
                 format=FACTS.name,
@@ -45,4 +46,4 @@ def read(path: Path) -> ModelInfo:
         weights = [read_weights(found.data(name)) for name in names]
         for one in weights:
             digest.update(one.sha256.encode())
-        return info_of(FACTS.name, (described(path, whole.size, digest.hexdigest()),), weights)
+        return info_of(FACTS.name, (described(path, whole.size, digest.hexdigest()),), weights, config)

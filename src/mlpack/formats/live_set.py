@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from mlpack.model import Architecture
+
 Shape = tuple[int, ...]
 ELEMENT_BYTES = 4
 UNTOLD_SIDE = 256
@@ -21,7 +23,8 @@ STRUCTURED = frozenset({"Loop", "Scan", "If", "LSTM", "GRU", "RNN", "SequenceMap
 POOLS = frozenset({"MaxPool", "AveragePool", "LpPool"})
 GLOBAL = frozenset({"GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"})
 NOT_REUSING = (
-    frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "Concat", "Transpose", "Resize", "Upsample"}) | POOLS
+    frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "Concat", "Transpose", "Resize", "Upsample", "Normalised"})
+    | POOLS
 )
 """All others may write their result over an input that nobody reads afterwards."""
 
@@ -50,6 +53,21 @@ class Net:
 
 def position_bytes(net: Net) -> int | None:
     """Bytes of the largest live set for each input position (pixel) of one item, as float32; None: not to be told."""
+    found = _per_position(net)
+    return None if found is None else found[0]
+
+
+def with_layers(found: Architecture | None, net: Net | None, *, kept: bool = True) -> Architecture | None:
+    """``found`` with what the layers of ``net`` take, where both are known; ``kept``: of all of them together, too."""
+    sums = _per_position(net) if found is not None and net is not None else None
+    if found is None or sums is None:
+        return found
+    more = {"position_bytes": sums[0]} | ({"kept_position_bytes": sums[1]} if kept else {})
+    return found.model_copy(update=more)
+
+
+def _per_position(net: Net) -> tuple[int, int] | None:
+    """The largest live set, and all outputs together: what stays where nothing is let go before the last layer."""
     images = {name: shape for name, shape in net.inputs.items() if name not in net.weights}
     if len(images) != 1:
         return None
@@ -61,17 +79,18 @@ def position_bytes(net: Net) -> int | None:
         return None  # which dimension is the channels'?
     positions = prod(shape[2:]) if shape[1] <= CHANNELS_AT_MOST else prod(shape[1:-1])
     try:
-        peak = _peak(net, {name: shape})
+        sums = _sums(net, {name: shape})
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return None
-    return None if peak is None else -(-peak // positions)
+    return None if sums is None else (-(-sums[0] // positions), -(-sums[1] // positions))
 
 
-def _peak(net: Net, shapes: dict[str, Shape]) -> int | None:
-    """The most bytes alive at once. Raises LookupError or ValueError where a layer is not as it should be."""
+def _sums(net: Net, shapes: dict[str, Shape]) -> tuple[int, int] | None:
+    """The most bytes alive at once, and those of all outputs. Raises LookupError or ValueError where a layer is not as
+    it should be."""
     last = {name: index for index, layer in enumerate(net.layers) for name in layer.inputs}
     alive = {name: _bytes(shape) for name, shape in shapes.items()}
-    peak = total = sum(alive.values())
+    peak = total = kept = sum(alive.values())
     for index, layer in enumerate(net.layers):
         if layer.kind in STRUCTURED:
             return None
@@ -83,11 +102,12 @@ def _peak(net: Net, shapes: dict[str, Shape]) -> int | None:
             if name and made is not None and name not in alive:
                 shapes[name], alive[name] = made, _bytes(made)
                 total += alive[name]
+                kept += alive[name]
                 reused = layer.kind not in NOT_REUSING and number == 0 and alive[name] in [alive[one] for one in dying]
                 peak = max(peak, total - (alive[name] if reused else 0))
         for name in dying:
             total -= alive.pop(name)
-    return peak
+    return peak, kept
 
 
 def _bytes(shape: Shape) -> int:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import by_shapes, merged
-from mlpack.formats.live_set import Net, position_bytes
+from mlpack.formats.live_set import with_layers
 from mlpack.formats.onnx_graph import External, Graph, Reader
 from mlpack.formats.protobuf import Walker
 from mlpack.formats.reading import data_file, described, failed, head_of, is_there
 from mlpack.formats.window import window
-from mlpack.model import Architecture, ModelFile, ModelInfo
+from mlpack.model import ModelFile, ModelInfo
 
 FACTS = FormatFacts("onnx", (".onnx",))
 FIRST_FIELDS = frozenset(
@@ -41,16 +41,9 @@ def read(path: Path) -> ModelInfo:
         files=(own, *beside),
         dtypes=dtypes,
         mappable=False,  # ONNX Runtime copies and repacks what it reads (docs/memory.md)
-        architecture=_architecture(by_shapes(dtypes, graph.convolved), net),
+        architecture=with_layers(by_shapes(dtypes, graph.convolved), net, kept=False),
         unknown=_unknown(graph),
     )
-
-
-def _architecture(found: Architecture | None, net: Net | None) -> Architecture | None:
-    """With what its layers' outputs take, where the graph tells."""
-    if found is None or net is None:
-        return found
-    return found.model_copy(update={"position_bytes": position_bytes(net)})
 
 
 def _unknown(graph: Graph) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from mlpack.formats.protobuf import Walker
 from mlpack.formats.reading import failed, sized_file
 from mlpack.formats.tf_bundle import read_bundle
 from mlpack.formats.tf_graph import read_constants
+from mlpack.formats.tf_layers import position_bytes
 from mlpack.formats.window import window
-from mlpack.model import ModelInfo
+from mlpack.model import Architecture, ModelInfo
 
 FACTS = FormatFacts("savedmodel", (), folder=True)
 
@@ -29,18 +30,27 @@ def read(path: Path) -> ModelInfo:
     if index.is_file():
         found = info_of(FACTS.name, read_bundle(index))
         if found.dtypes:
-            return found.model_copy(update={"files": (graph, *found.files)})
+            with window(path / "saved_model.pb") as whole:
+                known = _with_layers(found.architecture, Walker(whole))
+            return found.model_copy(update={"files": (graph, *found.files), "architecture": known})
     elif variables.is_dir() and any(variables.iterdir()):
         raise failed(path, "has a variables folder without variables.index", "fetch the model again")
     with window(path / "saved_model.pb") as whole:
         constants = read_constants(Walker(whole))
+        dtypes = merged(constants.shares)
+        known = _with_layers(by_shapes(dtypes, constants.convolved), Walker(whole))
     if constants.meta_graphs == 0:
         raise failed(path / "saved_model.pb", "is not a SavedModel: it has no graph", "fetch the model again")
-    dtypes = merged(constants.shares)
     return ModelInfo(
         format=FACTS.name,
         files=(graph,),
         dtypes=dtypes,
-        architecture=by_shapes(dtypes, constants.convolved),
+        architecture=known,
         unknown=("weights (no variables: constants of the graph are counted)",),
     )
+
+
+def _with_layers(found: Architecture | None, walker: Walker) -> Architecture | None:
+    """With what its operations' outputs take, where the graph tells."""
+    each = position_bytes(walker) if found is not None else None
+    return found if found is None or each is None else found.model_copy(update={"position_bytes": each})

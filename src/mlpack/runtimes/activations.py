@@ -33,6 +33,9 @@ UNKNOWN_BYTES = 256 * MIB
 GRAPH_FACTOR = 2.2
 """Over the live set of the graph: the arena's rounding, and copies between layouts. A ResNet-50 under ONNX Runtime took
 110 to 172 bytes per position, its live set is 80."""
+KEPT_FACTOR = 1.15
+"""Over all outputs of the layers together, where none is let go before the last (Keras called eagerly): 1.10 for the
+U-Net at 512 x 512 (970 MiB; its layers' outputs are 882)."""
 CHANNELS_AT_MOST = 4
 """A first or last dimension this small is taken for colour channels, not for positions."""
 
@@ -138,19 +141,21 @@ def convolutional(name: str, model: Model, *, eager: bool) -> Activations | None
     )
 
 
-def by_layers(name: str, model: Model, architecture: Architecture | None) -> Activations | None:
-    """Activations of a net whose graph was walked, over an input of known shape; None where either is not known."""
-    if architecture is None or architecture.position_bytes is None:
-        return None
-    if model.max_input is None or model.max_input.shape is None:
+def by_layers(name: str, model: Model, architecture: Architecture | None, *, eager: bool) -> Activations | None:
+    """Activations of a net whose layers were walked, over an input of known shape; None where either is not known."""
+    each = architecture.position_bytes if architecture is not None else None
+    if architecture is None or each is None or model.max_input is None or model.max_input.shape is None:
         return None
     count = positions(model.max_input.shape) * model.max_input.batch
-    live = count * architecture.position_bytes
+    factor, planned, what = GRAPH_FACTOR, each, "alive at once, by the graph"
+    if eager:
+        if architecture.kept_position_bytes is None:
+            return None
+        factor, planned, what = KEPT_FACTOR, architecture.kept_position_bytes, "of all layers together"
     return Activations(
-        bytes=round(GRAPH_FACTOR * live),
-        lower_bytes=live // 4,
-        because=f"{count:,} positions x {architecture.position_bytes:,} bytes alive at once, by the graph of {name}, "
-        f"x {GRAPH_FACTOR}",
+        bytes=round(factor * planned * count),
+        lower_bytes=each * count // 4,
+        because=f"{count:,} positions x {planned:,} bytes {what} of {name}, x {factor}",
     )
 
 
@@ -162,8 +167,8 @@ def of_request(name: str, model: Model, info: ModelInfo, *, eager: bool = False)
     architecture = info.architecture
     if architecture is not None and architecture.family in {"encoder", "decoder", "encoder-decoder"}:
         return transformer(name, model, architecture)
-    by_graph = by_layers(name, model, architecture)
-    if by_graph is not None and not eager:
+    by_graph = by_layers(name, model, architecture, eager=eager)
+    if by_graph is not None:
         return by_graph
     by_shape = convolutional(name, model, eager=eager)
     if by_shape is not None:

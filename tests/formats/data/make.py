@@ -149,6 +149,7 @@ def make_tensorflow() -> None:
         shutil.rmtree(REAL / name / "assets", ignore_errors=True)
     rows["savedmodel"] = {"F32": (24, 96), "BF16": (5, 10), "I64": (1, 8)}
     rows["frozen-savedmodel"] = {"F32": (800, 3200)}
+    rows["convolved-savedmodel"] = make_convolved(layers, keras)
     shutil.rmtree(REAL / "checkpoint", ignore_errors=True)
     tf.train.Checkpoint(model=net, optimizer=net.optimizer).save(str(REAL / "checkpoint" / "ckpt"))
     rows["checkpoint"] = row
@@ -165,6 +166,20 @@ def make_tensorflow() -> None:
         for number in range(20):
             file[f"weight{number}"] = np.zeros(3, "float32")
     keep(("tensorflow-cpu", "keras", "h5py"), rows)
+
+
+def make_convolved(layers: Any, keras: Any) -> Row:
+    """A SavedModel of convolutions, as Keras exports it: its operations' shapes tell what they take."""
+    given = keras.Input((8, 8, 3))
+    once = layers.ReLU(6.0)(layers.BatchNormalization()(layers.Conv2D(16, 3, padding="same", strides=2)(given)))
+    twice = layers.Add()([layers.DepthwiseConv2D(3, padding="same")(once), once])
+    net = keras.Model(given, layers.Dense(4)(layers.GlobalAveragePooling2D()(twice)))
+    place = REAL / "convolved-savedmodel"
+    shutil.rmtree(place, ignore_errors=True)
+    net.export(str(place), format="tf_saved_model", verbose=False)
+    for beside in (place / "assets", place / "fingerprint.pb"):
+        shutil.rmtree(beside) if beside.is_dir() else beside.unlink(missing_ok=True)
+    return {"F32": (net.count_params(), 4 * net.count_params())}
 
 
 def make_sklearn() -> None:
