@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.e2e import weights
+from tests.e2e import losing, weights
+from tests.e2e.losing import Row
 
 from mlpack.flow import gather, output_folder, produce
 from mlpack.launchers.this_machine import host_network
@@ -28,6 +30,13 @@ LEFT_OUT = shutil.ignore_patterns("deploy", "__pycache__", ".venv", "uploads")
 TRUTH = {"name": "Jane Roe", "tax_id": "123-45-6789", "year": 2024, "wages": 52310.75, "tax_withheld": 6120.4}
 """Of samples/form.pdf, as make_forms.py made it."""
 PATIENCE_S = 300
+ROWS = "select json_agg(json_build_array(id, state, fields, reason, attempts, pid)) from forms_document"
+VERSIONS = {
+    "web": ("python", "-c", "import celery, django; print('Celery', celery.__version__, 'Django', django.__version__)"),
+    "db": ("postgres", "--version"),
+    "queue": ("redis-server", "--version"),
+}
+"""Service -> the command that says what runs there."""
 
 
 def provide() -> None:
@@ -54,9 +63,8 @@ class Containers:
     def __init__(self, root: Path, port: int, profiles: Sequence[str] = (), own: str = "") -> None:
         self.root, self.port, self.base = root, port, f"http://127.0.0.1:{port}"
         shutil.copytree(EXAMPLE, root, ignore=LEFT_OUT, dirs_exist_ok=True)
-        image = f"image: '{IMAGE}'"
         (root / "test.yaml").write_text(
-            f"services:\n  web: {{{image}, publish: {port}}}\n  worker: {{{image}, timeout: 300s}}\n"
+            f"services:\n  web: {{publish: {port}}}\n  worker: {{timeout: 300s}}\n"
             # one thread: llama.cpp's threads wait for each other busily, and a machine that runs tests has other work
             f"  llm: {{threads: 1, timeout: 120s}}\n{own}",
             encoding="utf-8",
@@ -68,11 +76,13 @@ class Containers:
         )
         made = produce(gathered, world)
         self.folder, self.plan = output_folder(root, names), made.lock.plan
+        self.image = f"documents:{self.folder.name}"
         write(self.folder, None, made.lock, made.artifacts)
 
     def up(self) -> str:
         """What deploy.sh said."""
-        done = run([str(self.folder / "deploy.sh"), "up"], timeout_s=400)
+        environ = {**os.environ, **host_network(dict(os.environ)).args}
+        done = run([str(self.folder / "deploy.sh"), "up"], timeout_s=400, env=environ)
         return done.stdout + done.stderr
 
     def compose(self, *words: str, check: bool = True) -> str:
@@ -135,3 +145,48 @@ class Containers:
     def down(self) -> None:
         """Nothing is left."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "2", check=False)
+        run(["docker", "image", "rm", self.image], check=False)
+
+    def versions(self) -> dict[str, str]:
+        """What runs, in its own words."""
+        return {name: self.compose("exec", "-T", name, *words).strip() for name, words in VERSIONS.items()}
+
+
+class Losing:
+    """The running example as ``losing.trial`` asks for it; ``forms`` is what make_forms.py made."""
+
+    def __init__(self, system: Containers, forms: Path) -> None:
+        self.system, self.forms = system, forms
+        self.truth = list(json.loads((forms / "truth.json").read_text(encoding="utf-8")).items())
+
+    def send(self, number: int) -> str:
+        """Upload form ``number``."""
+        status, said = self.system.upload(self.forms / self.truth[number][0])
+        assert status == 202, said
+        return str(said["id"])
+
+    def rows(self) -> dict[str, Row]:
+        """As the database has them."""
+        return {row[0]: Row(*row[1:]) for row in json.loads(self.system.sql(ROWS) or "[]")}
+
+    def right(self, number: int, row: Row) -> bool:
+        """The form's own fields."""
+        return bool(row.result == self.truth[number][1])
+
+    def worker(self) -> str:
+        """The container of the three processes."""
+        return self.system.container("worker")
+
+
+def lose(system: Containers, folder: Path, tasks: int, kills: int, seed: int, *, broker: bool) -> dict[str, Any]:
+    """``tasks`` forms through ``system`` with ``kills`` deaths, one of the language model's, and of the broker's."""
+    run([sys.executable, str(EXAMPLE / "make_forms.py"), str(folder), str(tasks)])
+    killing: Callable[[], object] = lambda: losing.kill_program(system.container("llm"))  # noqa: E731
+    events = {"the language model killed": (0.3, killing)}
+    if broker:
+        events["the broker restarted"] = (0.5, lambda: system.compose("restart", "queue"))
+    redelivery = system.plan.services["worker"].times.redelivery_s
+    assert redelivery is not None
+    patience_s = redelivery.value + 120
+    known = Losing(system, folder)
+    return losing.trial(known, tasks=tasks, kills=kills, seed=seed, patience_s=patience_s, events=events)

@@ -1,13 +1,22 @@
-"""The documents example for real: Django, Celery, PostgreSQL, Redis and llama.cpp's server, as rendered."""
+"""The documents example for real: Django, Celery, PostgreSQL, Redis, Flower and llama.cpp's server, as rendered."""
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import random
+import signal
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.e2e import documents, standins
 from tests.e2e.documents import TRUTH, Containers
+from tests.e2e.losing import members
 from tests.e2e.test_mri_hybrid import free_port
 
 from mlpack.process import run
@@ -28,8 +37,11 @@ REFUSAL = (
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
     documents.provide()
-    standins.provide("redis", "postgres", "llama")
-    made = Containers(tmp_path_factory.mktemp("documents") / "project", free_port())
+    standins.provide("redis", "postgres", "llama", "flower")
+    flower = free_port()
+    own = f"  flower: {{publish: {flower}}}\n"
+    made = Containers(tmp_path_factory.mktemp("documents") / "project", free_port(), ("watch",), own)
+    made.flower = f"http://127.0.0.1:{flower}"
     try:
         made.said = made.up()
         yield made
@@ -81,6 +93,16 @@ def test_refusals_that_depend_on_the_machine(system: Containers, variable: str, 
     assert said in found
 
 
+def test_the_health_command_asks_everything(system: Containers) -> None:
+    said = json.loads(system.compose(*BESIDE, "worker", "python", "manage.py", "healthcheck"))
+    assert sorted(said) == ["broker", "database", "inference", "llm", "memory", "queue"]
+    assert all(one["ok"] for one in said.values()), said
+    away = ("--env", "LLM_URL=http://llm:1", "--env", "CHECK_WITHIN_S=2")
+    gone = system.compose(*BESIDE, *away, "worker", "python", "manage.py", "healthcheck", check=False)
+    found = {name: one["ok"] for name, one in json.loads(gone).items()}
+    assert (found["llm"], found["inference"], found["database"]) == (False, False, True), gone
+
+
 def test_the_plan_is_in_force(system: Containers) -> None:
     script = (
         "import json; from config.celery import app; asked = app.control.inspect(timeout=5)\n"
@@ -109,12 +131,33 @@ def test_the_plan_is_in_force(system: Containers) -> None:
         assert int(found) == service.memory.limit_bytes.value
 
 
+def test_flower_is_behind_its_password(system: Containers) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(system.flower, timeout=20)
+    word = base64.b64encode(f"admin:{system.secret('flower-password')}".encode()).decode()
+    request = urllib.request.Request(
+        f"{system.flower}/api/workers?refresh=1", headers={"Authorization": f"Basic {word}"}
+    )
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                workers = json.load(answer)
+        except urllib.error.HTTPError as error:
+            workers = {}
+            assert error.code == 503, "its API answers to whoever is let in"
+        if workers or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    assert [name.partition("@")[0] for name in workers] == ["celery"]
+
+
 def test_no_secret_is_shown_or_baked(system: Containers) -> None:
-    names = ("db-password", "queue-password", "django-key")
+    names = ("db-password", "queue-password", "flower-password", "django-key")
     rendered = "".join(path.read_text() for path in system.folder.iterdir() if path.is_file())
     shown = system.compose("logs") + system.compose("top") + system.said
-    baked = run(["docker", "image", "inspect", documents.IMAGE]).stdout
-    baked += run(["docker", "history", "--no-trunc", documents.IMAGE]).stdout
+    baked = run(["docker", "image", "inspect", system.image]).stdout
+    baked += run(["docker", "history", "--no-trunc", system.image]).stdout
     for name in names:
         value = system.secret(name)
         assert len(value) >= 32
@@ -122,7 +165,51 @@ def test_no_secret_is_shown_or_baked(system: Containers) -> None:
             assert value not in text, name
 
 
-@pytest.mark.usefixtures("system")
-def test_models_are_not_in_the_image() -> None:
-    found = run(["docker", "run", "--rm", documents.IMAGE, "find", "/opt/documents", "-name", "*.gguf"]).stdout
+def test_a_hung_worker_is_ill_and_a_busy_one_is_not(system: Containers) -> None:
+    """The rendered check itself, with less patience; the engine has asked it before anything was called ready."""
+    worker = system.container("worker")
+    words = ["docker", "inspect", "--format", "{{.State.Health.Status}} {{json .Config.Healthcheck.Test}}", worker]
+    health, _, test = run(words).stdout.strip().partition(" ")
+    assert health == "healthy"
+    *check, oldest_s = json.loads(test)[1:]
+    assert float(oldest_s) >= 30
+
+    def age_at_most(seconds: float) -> bool:
+        done = run(["docker", "exec", worker, *check, str(seconds)], check=False)
+        assert done.code == 0 or "the last heartbeat was" in done.stdout, done.stdout + done.stderr
+        return done.code == 0
+
+    ids = [str(system.upload(documents.EXAMPLE / "samples" / "form.pdf")[1]["id"]) for _ in range(3)]
+    system.until(ids[0], ("running", "done"))
+    assert age_at_most(10), "three children compute"
+    parent = min(members(worker), key=lambda one: (one[1] == 1, one[1]))[0]
+    os.kill(parent, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + 30
+        while age_at_most(4):
+            assert time.monotonic() < deadline, "nobody noticed"
+            time.sleep(0.5)
+    finally:
+        os.kill(parent, signal.SIGCONT)
+    assert [system.ended(document)["state"] for document in ids] == ["done"] * 3
+
+
+TASKS, KILLS = 20, 4
+
+
+def test_deaths_cost_no_document(system: Containers, tmp_path: Path) -> None:
+    """SIGKILL to processes that run tasks, and to the language model: each form ends once (200: bench/)."""
+    before = run(["docker", "inspect", "--format", "{{.RestartCount}}", system.container("llm")]).stdout
+    seed = random.SystemRandom().randrange(1_000_000)
+    said = documents.lose(system, tmp_path, TASKS, KILLS, seed, broker=False)
+    assert (said["lost"], said["ended_otherwise"], said["wrong_results"]) == (0, 0, 0), said
+    assert said["kills"] == KILLS
+    assert said["states"] == {"done": TASKS} or said["reasons"], said
+    assert said["ran_again"] >= 1, "tasks whose process died ran again"
+    after = run(["docker", "inspect", "--format", "{{.RestartCount}}", system.container("llm")]).stdout
+    assert int(after) == int(before) + 1
+
+
+def test_models_are_not_in_the_image(system: Containers) -> None:
+    found = run(["docker", "run", "--rm", system.image, "find", "/opt/documents", "-name", "*.gguf"]).stdout
     assert found.strip() == ""
