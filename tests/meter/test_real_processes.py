@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from mlpack.meter import snapshot
 from mlpack.meter.bundle import snapshot_program
 from mlpack.meter.cgroup import CgroupDirs, pids_of, read_counters
 from mlpack.meter.cgroup_own import own_cgroup
-from mlpack.meter.sources import cgroup_source, process_source, tree
+from mlpack.meter.sources import cgroup_source, mapped_source, process_source, tree
 from mlpack.meter.totals import totals
 from mlpack.units import KIB, MIB
 
@@ -146,3 +147,35 @@ def test_a_control_group_of_its_own_counts_what_runs_in_it() -> None:
 def test_a_group_that_is_gone_reads_as_nothing(tmp_path: Path) -> None:
     assert cgroup_source(CgroupDirs(2, tmp_path / "gone", None))() is None
     assert process_source(PROC, lambda: ())() is None
+
+
+def test_mapped_bytes_are_walked_again_when_a_file_is_touched(tmp_path: Path) -> None:
+    """The sum stands while nothing moves, and follows a mapped file of 8 MiB once its pages are used."""
+    file = tmp_path / "weights"
+    file.write_bytes(bytes(8 * MIB))
+    code = f"""import mmap, sys
+kept = mmap.mmap(open({str(file)!r}, "rb").fileno(), 0, prot=mmap.PROT_READ)
+for line in sys.stdin:
+    sum(kept[at] for at in range(0, len(kept), 4096))
+    print("touched", flush=True)
+sys.stdin.close()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        try:
+            read = mapped_source(Path("/proc"), lambda: (child.pid,))
+            while not any(str(file) in line for line in Path(f"/proc/{child.pid}/maps").read_text().splitlines()):
+                time.sleep(0.01)
+            before = read()
+            child.stdin.write("go\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == "touched\n"
+            after = read()
+            assert before is not None and after is not None
+            assert 8 * MIB <= after - before < 9 * MIB
+            assert read() == after
+        finally:
+            child.kill()
+    assert read() in (None, after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,15 @@ from mlpack.meter.cgroup import CgroupDirs, read_counters
 from mlpack.meter.snapshot import all_pids, snapshot
 from mlpack.meter.totals import totals
 
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 KERNEL_STACK_BYTES = 16 * 1024
 """Per thread on x86-64 and arm64 (THREAD_SIZE)."""
 KERNEL_TASK_BYTES = 24 * 1024
 """task_struct, signal and file tables, sockets and the like per thread; measured 14-22 KiB, Linux 6.18."""
 
 SHARED_EVERY_S = 0.25
+SAME_MAPPED_BYTES = 1024 * 1024
+"""Mapped pages stay once they are used: while no process's file pages moved by more, the last walk's sum stands."""
 
 
 class Quick(NamedTuple):
@@ -74,13 +78,34 @@ def process_source(proc: Path, pids: Pids) -> QuickSource:
 
 
 def mapped_source(proc: Path, pids: Pids) -> MappedSource:
-    """Mapped file bytes of the processes, each file once; walks every page table (tens of milliseconds)."""
+    """Mapped file bytes of the processes, each file once.
+
+    That takes a walk of every page table (tens of milliseconds): it is made when processes came or went, or the
+    kernel's own count of one's file pages moved by more than ``SAME_MAPPED_BYTES``.
+    """
+    counted: dict[int, int] = {}
+    last: int | None = None
 
     def read() -> int | None:
-        processes = snapshot(proc, pids())
-        return totals(processes).mapped_bytes if processes else None
+        nonlocal counted, last
+        found = {pid: file_bytes for pid in pids() if (file_bytes := _file_bytes(proc, pid)) is not None}
+        same = found.keys() == counted.keys() and all(
+            abs(file_bytes - counted[pid]) <= SAME_MAPPED_BYTES for pid, file_bytes in found.items()
+        )
+        if last is None or not same:
+            processes = snapshot(proc, found)
+            last, counted = (totals(processes).mapped_bytes if processes else None), found
+        return last
 
     return read
+
+
+def _file_bytes(proc: Path, pid: int) -> int | None:
+    """Resident file and shared pages of ``pid`` in bytes (the third number of statm); None: it is gone."""
+    try:
+        return int((proc / str(pid) / "statm").read_text().split()[2]) * PAGE_BYTES
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def tree(proc: Path, root: int) -> tuple[int, ...]:
