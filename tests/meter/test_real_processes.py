@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,7 +153,9 @@ def test_mapped_bytes_are_walked_again_when_a_file_is_touched(tmp_path: Path) ->
     file = tmp_path / "weights"
     file.write_bytes(bytes(8 * MIB))
     code = f"""import mmap, sys
-kept = mmap.mmap(open({str(file)!r}, "rb").fileno(), 0, prot=mmap.PROT_READ)
+file = open({str(file)!r}, "rb")
+kept = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+print("mapped", flush=True)
 for line in sys.stdin:
     sum(kept[at] for at in range(0, len(kept), 4096))
     print("touched", flush=True)
@@ -166,8 +167,7 @@ sys.stdin.close()
         assert child.stdin is not None and child.stdout is not None
         try:
             read = mapped_source(Path("/proc"), lambda: (child.pid,))
-            while not any(str(file) in line for line in Path(f"/proc/{child.pid}/maps").read_text().splitlines()):
-                time.sleep(0.01)
+            assert child.stdout.readline() == "mapped\n"
             before = read()
             child.stdin.write("go\n")
             child.stdin.flush()
