@@ -181,12 +181,16 @@ class Load(Noun):
     concurrency: PositiveInt | None = None
 
 
+USUAL_LOAD = 200
+
+
 class Verify(Noun):
     """Goals of verification beyond those of ``load``."""
 
     concurrency: PositiveInt | None = None
     p95_s: PositiveFloat | None = None
-    requests: PositiveInt = 200
+    requests: PositiveInt = USUAL_LOAD
+    """Sent in the load check. The usual number is cut where requests are slow; another one is sent whole."""
 
 
 class Host(Noun):

@@ -20,7 +20,7 @@ NAME = "growth"
 NEEDS = ("load",)
 SERIES_S = 3.0
 """What a series should take where requests are quick."""
-MOST_S = 15.0
+MOST_S = 10.0
 """What a series may take: slower requests are not looked at."""
 MANY_REQUESTS = 100_000
 """A service that reaches its limit within so many requests fails: that is a day at one or two a second."""
