@@ -100,15 +100,15 @@ def override(work: Path, kind: str, limit: str) -> tuple[Path, Path]:
     return file, over
 
 
-def text(chance: random.Random) -> str:
+def text(chance: random.Random, length: int | None = None) -> str:
     """Words that the models know, of one of LENGTHS."""
     words = TEXT.split()
-    length = chance.choices(LENGTHS, WEIGHTS)[0] - 12  # what the theme's question adds
+    length = (length or chance.choices(LENGTHS, WEIGHTS)[0]) - 12  # what the theme's question adds
     return " ".join(words[at % len(words)] for at in range(max(4, length)))
 
 
-def load(url: str, seconds: float) -> dict[str, Any]:
-    """The closed loop; what had begun when the time was over is waited for and counts."""
+def load(url: str, seconds: float, length: int | None = None) -> dict[str, Any]:
+    """The closed loop; what had begun when the time was over is waited for and counts. ``length``: of all texts."""
     times: list[float] = []
     statuses: Counter[str] = Counter()
     guard, chance = threading.Lock(), random.Random(SEED)
@@ -118,7 +118,7 @@ def load(url: str, seconds: float) -> dict[str, Any]:
         with httpx.Client(timeout=1300, trust_env=False) as client:
             while time.monotonic() < end:
                 with guard:
-                    body = {"text": text(chance)}
+                    body = {"text": text(chance, length)}
                 began = time.monotonic()
                 try:
                     status = str(client.post(f"{url}/analyze", json=body).status_code)
@@ -171,7 +171,7 @@ def run(work: Path, kind: str, limit: str, seconds: float) -> dict[str, Any]:
         container = said(*compose, "ps", "--quiet", "web", cwd=file.parent).strip()
         ready(url)
         started = time.monotonic() - began
-        warm = load(url, WARM_S)
+        warm = load(url, WARM_S, LENGTHS[0])
         found = load(url, seconds)
         logs = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
         lost = (logs.stdout + logs.stderr).count("SIGKILL")
