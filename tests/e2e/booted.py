@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import sysconfig
 import time
 import uuid
 from pathlib import Path
@@ -13,7 +16,12 @@ from mlpack.launchers.this_machine import host_network
 from mlpack.process import Completed, run
 
 HOST = Path(__file__).parent / "images" / "host"
+REPOSITORY = Path(__file__).parent.parent.parent
+MLPACK = {str(REPOSITORY): "/mlpack,readonly"}
+"""A mount for hosts on which mlpack itself is run."""
 BOOT_S = 60.0
+SOCKET = "/srv/docker.sock"
+"""Where such a host finds the engine, which is this machine's; /run is emptied when it boots."""
 
 
 def provide_host(app: str | None = None) -> str:
@@ -25,6 +33,18 @@ def provide_host(app: str | None = None) -> str:
     words += ["--target", "host", f"--build-arg=APP={app}"] if app else ["--target", "bare"]
     run([*words, *arguments, str(HOST)], timeout_s=600)
     return name
+
+
+def engine_mounts() -> dict[str, str]:
+    """This machine's engine and its programs, for a host that shares its network and the project's path."""
+    docker = shutil.which("docker")
+    assert docker is not None
+    known = json.loads(run(["docker", "info", "--format", "{{json .ClientInfo.Plugins}}"]).stdout)
+    return {
+        "/var/run/docker.sock": SOCKET,
+        str(Path(docker).resolve()): "/usr/local/bin/docker,readonly",
+        str(Path(known[0]["Path"]).parent): "/usr/local/lib/docker/cli-plugins,readonly",
+    }
 
 
 class Booted:
@@ -76,6 +96,12 @@ class Booted:
     def run(self, *argv: str, check: bool = True, timeout_s: float = 120.0) -> Completed:
         """``argv`` on that host, as root."""
         return run(["docker", "exec", self.name, *argv], timeout_s=timeout_s, check=check)
+
+    def mlpack(self, *words: str, check: bool = True, timeout_s: float = 400.0) -> Completed:
+        """``mlpack`` on that host, which has ``MLPACK`` mounted: this source, with this environment's packages."""
+        packages = Path(sysconfig.get_path("purelib")).relative_to(REPOSITORY)
+        environ = (f"PYTHONPATH=/mlpack/src:/mlpack/{packages}", f"DOCKER_HOST=unix://{SOCKET}")
+        return self.run("env", *environ, "python3", "-m", "mlpack", *words, check=check, timeout_s=timeout_s)
 
     def reboot(self) -> None:
         """Stop it as a shutdown does, and boot it again."""

@@ -41,11 +41,17 @@ def trained(image: str) -> None:
     run([*words, image, "python", "make_model.py"], timeout_s=600)
 
 
-def project(folder: Path, profiles: tuple[str, ...], more: str = "") -> Lock:
-    """A copy of the example in ``folder`` with ``more`` at the end of its mlpack.yaml, rendered for this machine."""
+VERIFY = "verify: {concurrency: 4, requests: 40}\n"
+
+
+def project(folder: Path, profiles: tuple[str, ...], more: str = "", *, requests: int = 40) -> Lock:
+    """A copy of the example in ``folder`` with ``more`` at the end of its mlpack.yaml, rendered for this machine;
+    ``requests``: how many verify sends."""
     shutil.copytree(EXAMPLE, folder, ignore=LEFT_OUT, dirs_exist_ok=True)
-    with (folder / "mlpack.yaml").open("a", encoding="utf-8") as stream:
-        stream.write(more)
+    path = folder / "mlpack.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert VERIFY in text
+    path.write_text(text.replace(VERIFY, VERIFY.replace("40", str(requests))) + more, encoding="utf-8")
     gathered = gather(folder, profiles)
     world, _ = world_for_render(
         None, gathered.spec.models, gathered.present, probed=lambda: probe(folder), reprobe=False, host=None

@@ -115,7 +115,7 @@ def test_a_restart_of_everything_keeps_jobs(containers: Containers) -> None:
 def test_it_verifies(tmp_path: Path) -> None:
     """`mlpack verify prod`: built, started, every request of mlpack.yaml through the proxy, under load."""
     mri.trained(mri.app_image())
-    lock = mri.project(tmp_path / "project", ("prod",))
+    lock = mri.project(tmp_path / "project", ("prod",), requests=8)
     report = verify(tmp_path / "project", lock, launcher="compose", progress=print)
     found = {result.name: (result.status, result.summary, result.evidence) for result in report.checks}
     for name in ("builds", "starts", "ready", "every_worker", "planned", "answers", "teardown"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.e2e import mri, standins
-from tests.e2e.booted import Booted, provide_host
+from tests.e2e.booted import MLPACK, Booted, engine_mounts, provide_host
 from tests.e2e.test_mri import TRUTH_ML, WITHIN_ML, wait_active
 
 from mlpack.process import run
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.engine
 ROOT = Path("/opt/mri-pipeline")
 """On the engine's machine as well: containers and units see one folder at one path."""
 WORKER = "mri-pipeline-worker.service"
+PROFILES = ("prod", "hybrid", "test.yaml")
+ALICE, IMAGE = 2001, "mlpack-test-mri-alice:latest"
+"""A user of the host's own, by number, and the web part's image for it."""
 
 
 def free_port() -> int:
@@ -51,24 +55,24 @@ def hybrid() -> Iterator[Hybrid]:
     image = mri.app_image()
     mri.trained(image)
     standins.provide("redis", "caddy")
+    # as the image of such a project is rendered (tests/targets): its own user is the host's
+    run(["docker", "build", "--quiet", "--tag", IMAGE, "-"], stdin=f"FROM {image}\nUSER {ALICE}:{ALICE}\n")
     queue, proxy = free_port(), free_port()
     profile = (
-        f"host: {{python: /opt/venv/bin/python}}\n"
-        f"services: {{queue: {{publish: {queue}}}, proxy: {{publish: {proxy}}}, web: {{image: '{image}'}}}}\n"
+        f"host: {{python: /opt/venv/bin/python, user: alice, uid: {ALICE}}}\n"
+        f"services: {{queue: {{publish: {queue}}}, proxy: {{publish: {proxy}}}, web: {{image: '{IMAGE}'}}}}\n"
     )
     try:
         ROOT.mkdir(mode=0o755)
         (ROOT / "test.yaml").write_text(profile)
-        mri.project(ROOT, ("prod", "hybrid", "test.yaml"))
+        mri.project(ROOT, PROFILES, requests=8)
         folder = ROOT / "deploy" / "prod-hybrid-test"
-        with Booted(provide_host(image), {str(ROOT): str(ROOT)}, network="host") as host:
+        mounts = {str(ROOT): str(ROOT), **MLPACK, **engine_mounts()}
+        with Booted(provide_host(image), mounts, network="host") as host:
             made = Hybrid(host, folder, proxy)
             try:
-                done = host.run(str(folder / "systemd" / "install.sh"), "secrets", check=False)
-                assert done.code == 0, done.stderr
-                (ROOT / "data").mkdir(exist_ok=True)
-                run([str(folder / "deploy.sh"), "up"], timeout_s=300)
-                done = host.run(str(folder / "systemd" / "install.sh"), check=False, timeout_s=300)
+                host.run("useradd", "--uid", str(ALICE), "alice")
+                done = host.mlpack("up", *PROFILES, "-C", str(ROOT), check=False)
                 assert done.code == 0, done.stdout + done.stderr
                 yield made
             finally:
@@ -87,7 +91,7 @@ def test_an_upload_of_the_container_is_segmented_on_the_host(hybrid: Hybrid) -> 
     (mask,) = hybrid.ask("get", f"/jobs/{job}/mask.npy")
     assert mask["status"] == 200
     owners = {path.stat().st_uid for path in (ROOT / "data" / job).iterdir()}
-    assert owners == {10001}, "both sides write as the same user"
+    assert owners == {ALICE}, "both sides write as the same user"
 
 
 def test_the_queue_is_on_loopback_and_wants_its_password(hybrid: Hybrid) -> None:
@@ -115,3 +119,19 @@ def test_both_sides_come_back_after_a_reboot(hybrid: Hybrid) -> None:
     (new,) = hybrid.ask("upload", f"{ROOT}/samples/knee.npy")
     ids = [str(answer["said"]["id"]) for answer in (old, new)]
     assert [a["said"]["state"] for a in hybrid.ask("wait", *ids)] == ["done", "done"]
+
+
+def test_down_and_then_verify_of_both_sides(hybrid: Hybrid) -> None:
+    """`mlpack down` takes both away; `mlpack verify` then tries units and containers together, and leaves nothing."""
+    words = (*PROFILES, "-C", str(ROOT))
+    hybrid.host.mlpack("down", *words)
+    assert hybrid.compose("ps", "--all", "--quiet") == ""
+    assert WORKER not in hybrid.host.run("ls", "/etc/systemd/system").stdout
+    done = hybrid.host.mlpack("verify", *words, "--json", check=False)
+    report = json.loads(done.stdout)
+    found = {check["name"]: check["status"] for check in report["checks"]}
+    assert [name for name, status in found.items() if status == "failed"] == [], (report["checks"], done.stderr)
+    for name in ("starts", "ready", "answers", "load", "recovers", "stops", "teardown"):
+        assert found[name] == "passed", (name, report["checks"])
+    assert {row["service"] for row in report["services"]} == {"web", "worker", "queue", "proxy"}
+    assert WORKER not in hybrid.host.run("ls", "/etc/systemd/system").stdout

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.artifacts import write_files
 from tests.planner.build import plan
 
 from mlpack.servers import celery
@@ -43,7 +44,8 @@ def worker(folder: Path, **asked: Any) -> Iterator[subprocess.Popen[bytes]]:
     (folder / "tasks.py").write_text(TASKS)
     for name in ("queue", "control"):
         (folder / name).mkdir()
-    made = plan({"it": {"server": "celery", "app": "tasks:app", **asked}})
+    made = plan({"it": {"server": "celery", "app": "tasks:app", **asked}}, build={"requirements": "requirements.txt"})
+    write_files(made, folder)
     argv = (sys.executable, "-m", *celery.argv(made, "it"))
     with (folder / "log").open("wb") as log:
         running = subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log)

@@ -23,9 +23,9 @@ TIMEOUT_SHARE = 2 / 3
 
 
 def health_plan(subject: Subject, choice: Choice, request_s: float) -> HealthPlan | None:
-    """How ``subject``'s health is asked; None where it has neither a health path nor a program that tells."""
-    path, argv = subject.health_path, subject.facts.health_argv
-    if path is None and argv is None:
+    """How ``subject``'s health is asked; None where nothing tells."""
+    path = subject.health_path
+    if not subject.checked:
         return None
     load = load_bound_s(subject, choice)
     wide = subject.footprint.source == "estimated" and subject.computes

@@ -178,7 +178,7 @@ def _beside(subject: Subject, choice: Choice, now: Moment) -> list[Row]:
         found.append(Row("kernel, further processes", each, each, further, "default"))
     if subject.facts.role == "proxy" and now.serving:
         found.append(Row("connections", CONNECTION_BYTES, 0, choice.concurrency, "default", held=False))
-    if subject.facts.health_argv or subject.health_path:
+    if subject.checked:
         found.append(HEALTH_CHECK)
     uploads = uploads_at_once(subject, choice)
     found.append(TMP_FILES._replace(each=tmp_used_bytes(subject, choice)) if uploads else TMP_FILES)

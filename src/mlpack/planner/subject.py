@@ -82,6 +82,13 @@ class Subject:
         """The path that tells health: the spec's, else the program's own."""
         return self.service.health or self.facts.health_path
 
+    @property
+    def checked(self) -> bool:
+        """Something asks for its health from time to time, in a process beside it."""
+        rendered = self.target != "systemd" and self.service.image is None
+        beats = self.facts.beats and rendered and self.service.pool != "solo"
+        return beats or self.facts.health_argv is not None or self.health_path is not None
+
     @cached_property
     def kernel_measured(self) -> bool:
         """The footprint has what the kernel keeps for the first process."""

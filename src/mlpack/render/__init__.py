@@ -15,6 +15,8 @@ from mlpack.servers.draining import TEMPLATE as DRAINING_TEMPLATE
 from mlpack.servers.draining import draining_path
 from mlpack.servers.files import gunicorn_settings
 from mlpack.servers.gunicorn import config_path
+from mlpack.servers.heartbeat import TEMPLATE as HEARTBEAT_TEMPLATE
+from mlpack.servers.heartbeat import heartbeat_path
 from mlpack.servers.paths import deploy_folder
 from mlpack.servers.proxy import PROXY_FILES, proxy_config_path
 from mlpack.servers.ray import FILE as RAY_FILE
@@ -49,6 +51,7 @@ def _server_files(plan: Plan) -> list[File]:
         if service.server == "gunicorn":
             values["settings"] = gunicorn_settings(plan, name)
             values["cards"] = worker_cards(service.gpu)
+            values["preload"] = service.preload.value
             in_turn = service.load_in_turn
             values["in_turn"] = in_turn.because if in_turn is not None and in_turn.value else ""
             made.append(File(config_path(plan, name), "servers/gunicorn/gunicorn.conf.py.j2", values))
@@ -59,6 +62,8 @@ def _server_files(plan: Plan) -> list[File]:
         elif service.server == "ray":
             values |= SERVERS["ray"].config(plan, name)
             made.append(File(head_path(plan, name), f"servers/ray/{RAY_FILE}.j2", values))
+        if path := heartbeat_path(plan, name):
+            made.append(File(path, HEARTBEAT_TEMPLATE, {"header": RENDERED_BY}))
         if path := cards_path(plan, name):
             made.append(File(path, CARDS_TEMPLATE, values | cards_values(plan, name)))
         if path := draining_path(plan, name):

@@ -63,6 +63,8 @@ class ServerFacts:
     """A program in the image that tells health; None: an HTTP check of the service's health path."""
     source: str
     """Where these numbers were measured or read."""
+    beats: bool = False
+    """What mlpack renders for it marks its heartbeats, and a check looks at the mark: ``servers.heartbeat``."""
     health_path: str | None = None
     """The program's own path that answers 200 only when it is ready, where the spec names none."""
     tls_port: int | None = None

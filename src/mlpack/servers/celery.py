@@ -12,6 +12,7 @@ from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers.base import Admission, PoolFacts, ServerFacts
 from mlpack.servers.cards import cards_path
+from mlpack.servers.heartbeat import heartbeat_module
 from mlpack.spec import PoolName, Spec
 from mlpack.units import KIB, MIB
 
@@ -37,6 +38,7 @@ FACTS = ServerFacts(
     mapped_bytes=7 * MIB,
     start_s=3.0,
     health_argv=None,
+    beats=True,
     pools=POOLS,
     source="celery 5.7 with redis client, Python 3.11: parent and children 44 MiB anonymous, 12 mapped; a bare "
     "interpreter, 2.8 and 5.7, is taken off. A check by `celery inspect ping` would import the app (facts.md)",
@@ -74,6 +76,8 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     words += ["--app", app, "worker", "--pool", pool]
     words += ["--concurrency", str(at_once), "--prefetch-multiplier", "1"]
     words += ["--loglevel", plan.spec.settings.log_level]
+    if beats := heartbeat_module(plan, name):
+        words += ["--include", beats]
     if times.soft_s is not None:
         words += ["--soft-time-limit", str(times.soft_s.value)]
     if times.hard_s is not None:

@@ -7,6 +7,7 @@ from posixpath import normpath
 from mlpack.plan import Plan
 from mlpack.servers.cards import cards_module
 from mlpack.servers.draining import draining_path
+from mlpack.servers.heartbeat import heartbeat_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.proxy import PLAIN_PORT, PROXY_FILES, site
 from mlpack.servers.ray import FILE as RAY_FILE
@@ -184,7 +185,8 @@ def _build(plan: Plan, name: str, image: Image | None) -> dict[str, object] | No
 def _rendered_files(plan: Plan, name: str) -> list[dict[str, object]]:
     """For images of the user's own: settings and health check are mounted where argv expects them."""
     folder, root = deploy_folder(plan.profiles), plan.spec.root_path
-    rendered = ["healthcheck.py"] if _health(plan, name) else []
+    beats = heartbeat_path(plan, name)
+    rendered = [beats.removeprefix(f"{folder}/")] if beats else ["healthcheck.py"] if _health(plan, name) else []
     rendered += [f"{name}.{RAY_FILE}"] if plan.services[name].server == "ray" else []
     rendered += [f"{module}.py"] if (module := cards_module(plan, name)) else []
     rendered += [path.removeprefix(f"{folder}/")] if (path := draining_path(plan, name)) else []

@@ -9,6 +9,7 @@ from mlpack.servers import SERVERS
 from mlpack.servers.cards import cards_path
 from mlpack.servers.draining import draining_path
 from mlpack.servers.gunicorn import config_path
+from mlpack.servers.heartbeat import heartbeat_path
 from mlpack.servers.paths import deploy_folder, model_path, volume_path
 from mlpack.servers.ray import head_path
 from mlpack.targets import conda
@@ -137,6 +138,7 @@ def _rendered_inside(plan: Plan, image: Image) -> tuple[str, ...]:
     kept += [head_path(plan, name) for name in image.services if plan.services[name].server == "ray"]
     kept += [path for name in image.services if (path := cards_path(plan, name))]
     kept += [path for name in image.services if (path := draining_path(plan, name))]
+    kept += [path for name in image.services if (path := heartbeat_path(plan, name))]
     kept += [f"{folder}/{conda.SCRIPT}"] if image.build.conda is not None else []
     kept += [f"{folder}/check_image.py"] + ([f"{folder}/healthcheck.py"] if health_script(plan) else [])
     return tuple(kept)

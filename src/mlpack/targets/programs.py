@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mlpack.plan import Plan, ServicePlan
 from mlpack.servers import SERVERS, ollama
+from mlpack.servers.heartbeat import heartbeat_test
 from mlpack.servers.proxy import PROXY_FILES
 from mlpack.servers.ray import VARIABLES as RAY_VARIABLES
 from mlpack.servers.ray import head_path
@@ -140,6 +141,8 @@ def program_variables(plan: Plan, name: str) -> dict[str, tuple[str, str]]:
 def health_test(plan: Plan, name: str) -> list[str] | None:
     """How a ready-made program tells its health, with what its image has; None where nothing asks it."""
     service = plan.services[name]
+    if service.server == "celery":
+        return heartbeat_test(plan, name)
     if service.server == "redis":
         # redis-cli exits 0 whatever the answer was: loading and a wrong password must not pass
         return ["CMD-SHELL", f'test "$(redis-cli -p {_port(service)} ping)" = PONG']

@@ -56,7 +56,7 @@ check_model() {
 check_user() {
     id -u "$user" >/dev/null 2>&1 || die "there is no user $user: make it, or set \`host: {user: ...}\` in mlpack.yaml"
     [ -z "$uid" ] || [ "$(id -u "$user")" = "$uid" ] ||
-        die "$user has uid $(id -u "$user"), containers that share its folders have $uid: leave host.user out, and $name is made with that uid"
+        die "$user has uid $(id -u "$user"), containers that share its folders have $uid: write \`host: {user: $user, uid: $(id -u "$user")}\` in mlpack.yaml and render again, or leave host.user out, and $name is made with that uid"
 }
 
 prepare_user() {

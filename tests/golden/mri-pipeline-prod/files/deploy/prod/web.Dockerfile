@@ -46,4 +46,4 @@ WORKDIR "/opt/mri-pipeline"
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--timeout-worker-healthcheck", "37", "--timeout-graceful-shutdown", "30", "--log-level", "info"]
+CMD ["python", "/opt/mri-pipeline/deploy/prod/web_uvicorn.py", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--timeout-worker-healthcheck", "37", "--timeout-graceful-shutdown", "30", "--log-level", "info"]

@@ -67,4 +67,4 @@ RUN install --directory --owner=10001 --group=10001 /opt/mri-pipeline/data
 WORKDIR "/opt/mri-pipeline"
 USER 10001:10001
 STOPSIGNAL SIGTERM
-CMD ["celery", "--app", "backend.tasks:celery", "worker", "--pool", "prefork", "--concurrency", "4", "--prefetch-multiplier", "1", "--loglevel", "info", "--soft-time-limit", "630", "--time-limit", "660", "--", "task.acks_late=true", "task.reject_on_worker_lost=true", "worker.proc_alive_timeout=60"]
+CMD ["celery", "--app", "backend.tasks:celery", "worker", "--pool", "prefork", "--concurrency", "4", "--prefetch-multiplier", "1", "--loglevel", "info", "--include", "deploy.prod.worker_heartbeat", "--soft-time-limit", "630", "--time-limit", "660", "--", "task.acks_late=true", "task.reject_on_worker_lost=true", "worker.proc_alive_timeout=60"]
