@@ -16,6 +16,7 @@ from typing import Any
 
 from mlpack.measure.called import Called
 from mlpack.measure.drive import Asgi, Failure, Request, Wsgi, is_asgi
+from mlpack.measure.forked import answer
 from mlpack.measure.on_card import card_counters
 from mlpack.measure.opened import Opened
 
@@ -144,18 +145,20 @@ def load(stages: Stages, task: dict[str, Any]) -> Wsgi | Asgi:
 
 def fork(stages: Stages, task: dict[str, Any]) -> None:
     """What preloading does: the app is imported, processes are forked, and each must answer; no request before."""
+    import gc
     import select
 
     driver = load(stages, task)
     stages.begin("forked")
     waiting = {}
     children = []
+    gc.freeze()  # as the rendered configuration of gunicorn does
     for _ in range(task["fork"]):
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
             signal.alarm(int(task["fork_deadline_s"]) + 30)  # ends it even when it hangs in C and nobody is left
-            _answer(driver, write)
+            answer(driver, write)
         os.close(write)
         waiting[read] = pid
         children.append(pid)
@@ -168,19 +171,6 @@ def fork(stages: Stages, task: dict[str, Any]) -> None:
     for pid in children:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-
-
-def _answer(driver: Wsgi | Asgi, write: int) -> None:
-    """In a forked process: start up, answer once, tell, and stay to be looked at."""
-    said = "ok"
-    try:
-        driver.startup()
-        driver.once()
-    except BaseException as error:
-        said = f"{type(error).__name__}: {error}"
-    os.write(write, said[:1000].encode())
-    while True:
-        time.sleep(60)
 
 
 def _unpack(task: dict[str, Any]) -> None:

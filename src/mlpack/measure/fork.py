@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlpack.errors import MlpackError
 from mlpack.measure.subject import Deadlines
+from mlpack.measure.watch import identity, mapped_of
 from mlpack.measure.worker import Place, Worker
 from mlpack.meter.snapshot import snapshot
 from mlpack.meter.sources import tree
-from mlpack.meter.totals import anonymous_bytes
+from mlpack.meter.totals import anonymous_bytes, by_file
 
 CHILDREN = 2
 
@@ -20,16 +21,19 @@ CHILDREN = 2
 @dataclass(frozen=True)
 class ForkProof:
     """Whether every forked process answered, and if not, why. ``each_bytes``: anonymous memory that one more of them
-    adds after its answer, what it keeps from serving included."""
+    adds after its answers, what it keeps from serving included. ``libraries_bytes``: pages of libraries that they map,
+    each once; a process begins without its parent's, so that all of these are pages that its answers needed."""
 
     answered: bool
     why: str
     each_bytes: int = 0
+    libraries_bytes: int = 0
 
 
-def prove(place: Place, task: Mapping[str, Any], deadlines: Deadlines) -> ForkProof:
+def prove(place: Place, task: Mapping[str, Any], deadlines: Deadlines, weights: Iterable[Path] = ()) -> ForkProof:
     """Load as a preloading master does (the app's import; no request, which would spoil it), fork ``CHILDREN``
-    processes and ask each. A hang, a crash or a wrong answer is a proof against, never an error."""
+    processes and ask each. A hang, a crash or a wrong answer is a proof against, never an error. ``weights``: the
+    models' files, which are no libraries."""
     proc = Path("/proc")
     within_s = deadlines.request_s
     task = {**task, "fork": CHILDREN, "fork_deadline_s": within_s}
@@ -49,4 +53,7 @@ def prove(place: Place, task: Mapping[str, Any], deadlines: Deadlines) -> ForkPr
             return ForkProof(False, f"a forked process failed: {wrong[0]}")
         processes = snapshot(proc, tree(proc, worker.pid))
         master = next(p for p in processes if p.pid == worker.pid)
-        return ForkProof(True, "", max(0, anonymous_bytes(processes) - master.anonymous_bytes) // CHILDREN)
+        each = max(0, anonymous_bytes(processes) - master.anonymous_bytes) // CHILDREN
+        forked = [p for p in processes if p.pid != worker.pid]
+        libraries = sum(by_file(forked, shm=False).values()) - mapped_of(forked, frozenset(map(identity, weights)))
+        return ForkProof(True, "", each, libraries)

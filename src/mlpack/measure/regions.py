@@ -23,9 +23,12 @@ TOUCHED_ONCE_SHARE = 0.25
 evicts by folios and lists, not by pages. 0.07 to 0.25 of them on six services (docs/memory.md)."""
 
 
-def regions(stages: dict[StageName, StageReading], concurrency: int, parts: Shares | None = None) -> tuple[Region, ...]:
-    """All regions that are not empty; ``stages`` has every stage, ``parts`` what each of several models added."""
-    return tuple(region for region in _regions(stages, concurrency, parts or Shares()) if region.bytes > 0)
+def regions(
+    stages: dict[StageName, StageReading], concurrency: int, parts: Shares | None = None, forked_bytes: int = 0
+) -> tuple[Region, ...]:
+    """All regions that are not empty; ``stages`` has every stage, ``parts`` what each of several models added,
+    ``forked_bytes`` the library pages that forked workers mapped, where some were tried."""
+    return tuple(one for one in _regions(stages, concurrency, parts or Shares(), forked_bytes) if one.bytes > 0)
 
 
 def loaded_at(stages: dict[StageName, StageReading]) -> Literal["import", "startup"]:
@@ -40,13 +43,15 @@ def loaded_at(stages: dict[StageName, StageReading]) -> Literal["import", "start
     return "startup" if grown("app", "startup") > grown("libraries", "app") else "import"
 
 
-def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Shares) -> Iterator[Region]:
+def _regions(
+    stages: dict[StageName, StageReading], concurrency: int, parts: Shares, forked_bytes: int
+) -> Iterator[Region]:
     bare, libraries, loaded = stages["interpreter"], stages["libraries"], stages["startup"]
     load_peak = max(stages[name].anonymous_peak_bytes for name in _LOADING)
     each, once, warm = _serving(stages, concurrency)
     hot_weights = max(stages[name].mapped_weights_bytes for name in _SERVING)
     weights = loaded.mapped_weights_bytes
-    loading, serving, once_touched = _libraries(stages)
+    loading, serving, once_touched = _libraries(stages, forked_bytes)
     yield _region("interpreter", "import", "anonymous", bare.anonymous_bytes, "Python with nothing imported")
     grown = libraries.anonymous_bytes - bare.anonymous_bytes
     yield _region("libraries", "import", "anonymous", grown, "after importing the runtimes and the server")
@@ -84,12 +89,13 @@ def _regions(stages: dict[StageName, StageReading], concurrency: int, parts: Sha
     yield _region("shared memory", "serve", "shm", shm, "tmpfs and memfd pages that the process maps")
 
 
-def _libraries(stages: dict[StageName, StageReading]) -> tuple[int, int, int]:
+def _libraries(stages: dict[StageName, StageReading], forked_bytes: int) -> tuple[int, int, int]:
     """Pages of libraries in use while loading and later; while serving; and those that only the start touched.
 
     The first request counts, though no other uses as many: under 374 MiB the four models of examples/moderation spent
     two minutes with theirs, reading 42 GB again as two workers took the pages from one another, and then answered
-    without a refault; under 400 MiB it took a second (docs/memory.md).
+    without a refault; under 400 MiB it took a second (docs/memory.md). So do the pages that forked workers map, as they
+    begin with none.
     Where nothing tells which are in use, all that were touched are.
     """
     told = [reading for name in _SERVING if (reading := stages[name]).libraries_in_use_bytes is not None]
@@ -99,7 +105,9 @@ def _libraries(stages: dict[StageName, StageReading]) -> tuple[int, int, int]:
     in_use = {name: reading.libraries_in_use_bytes or 0 for name, reading in stages.items()}
     serving = max(in_use[name] for name in _SERVING)
     loading = min(serving, max(in_use["app"], in_use["startup"]))
-    return loading, serving, max(reading.libraries_bytes for reading in told) - serving
+    touched = max(reading.libraries_bytes for reading in told)
+    serving = max(serving, min(forked_bytes, touched))
+    return loading, serving, touched - serving
 
 
 def _serving(stages: dict[StageName, StageReading], concurrency: int) -> tuple[int, int, int]:

@@ -26,7 +26,8 @@ from mlpack.meter.cgroup_own import own_cgroup
 
 PROC = Path("/proc")
 FORKED_AT_LEAST_S, FORKED_TIMES = 30.0, 20.0
-"""A forked process that has not answered within 30 s and 20 times a lone request hangs."""
+"""Forked processes that have not answered (``forked.FORKED_ANSWERS`` times) within 30 s and 20 times a lone request
+hang."""
 MakePlace = Callable[[], AbstractContextManager[tuple[Place, str]]]
 """Makes a fresh place for one process, and says why its kernel memory and refaults are not counted (or "")."""
 
@@ -67,7 +68,8 @@ def measure(
             progress("forked")
             answer_s = min(deadlines.request_s, FORKED_AT_LEAST_S + FORKED_TIMES * lived.readings["alone"].seconds)
             with made() as (where, _):
-                proof = prove(where, task, replace(deadlines, request_s=answer_s))
+                files = [file for model in subject.models.values() for file in model] or subject.model_files
+                proof = prove(where, task, replace(deadlines, request_s=answer_s), files)
     result = _result(subject, lived, proof, concurrency)
     footprint = result.footprint.model_copy(update={"threads": threads, "inputs_sha256": inputs_sha256})
     return result.model_copy(update={"footprint": footprint, "notes": (*notes, *lived.notes, *result.notes)})
@@ -79,7 +81,8 @@ def _result(subject: Subject, lived: Lived, proof: ForkProof | None, concurrency
     where = loaded_at(readings)
     parts = shares(readings, lived.openings, lived.sizes)
     cards = {name: reading.card for name, reading in readings.items() if reading.card is not None}
-    found = (*regions(readings, concurrency, parts), *card_regions(cards, concurrency))
+    forked = proof.libraries_bytes if proof is not None else 0
+    found = (*regions(readings, concurrency, parts, forked), *card_regions(cards, concurrency))
     untold = bool(cards) and all(card.process_bytes is None for card in cards.values())
     unshared, refused = None, None
     if where == "startup":

@@ -28,7 +28,7 @@ class Watch:
 
     def __init__(self, proc: Path, pid: int, weights: Mapping[str, Sequence[Path]], dirs: CgroupDirs | None) -> None:
         self._proc, self._pid, self._dirs = proc, pid, dirs
-        self._weights = {name: frozenset(map(_identity, files)) for name, files in weights.items()}
+        self._weights = {name: frozenset(map(identity, files)) for name, files in weights.items()}
         self._pids: tuple[int, ...] = (pid,)
         self._count = 0
         self._other_rss = 0
@@ -63,7 +63,7 @@ class Watch:
         spike = max((self._spike(process) for process in processes), default=0)
         peak = max(lap.anonymous_bytes, sums.anonymous_bytes + spike)
         self._other_rss = 0
-        weights = {model: self._of_weights(processes, files) for model, files in self._weights.items()}
+        weights = {model: mapped_of(processes, files) for model, files in self._weights.items()}
         in_use = self._of_libraries_in_use(processes) if self._told_use else None
         for process in processes:
             self._clear(process.pid, "5")  # not permitted: the mark stays, and later peaks are not understated
@@ -90,7 +90,7 @@ class Watch:
 
     def _of_libraries_in_use(self, processes: Sequence[ProcessReading]) -> int:
         """Referenced since the marks were last taken off; of processes begun since then, from their start."""
-        weights = [self._of_weights(processes, files, referenced=True) for files in self._weights.values()]
+        weights = [mapped_of(processes, files, referenced=True) for files in self._weights.values()]
         return sum(by_file(processes, shm=False, referenced=True).values()) - sum(weights)
 
     def _clear(self, pid: int, what: str) -> bool:
@@ -133,13 +133,6 @@ class Watch:
         other = max(now, self._other_rss) if process.pid == self._pid else now
         return max(0, process.peak_rss_bytes - other - process.anonymous_bytes)
 
-    def _of_weights(
-        self, processes: Sequence[ProcessReading], files: frozenset[tuple[int, str]], *, referenced: bool = False
-    ) -> int:
-        """Mapped bytes of one model's ``files``. By inode and name: a container sees them at other paths."""
-        kept = [p._replace(files=tuple(f for f in p.files if (f.inode, Path(f.path).name) in files)) for p in processes]
-        return sum(by_file(kept, shm=False, referenced=referenced).values())
-
     def _quick(self) -> Quick | None:
         self._count += 1
         if self._count % TREE_EVERY == 0:
@@ -150,7 +143,15 @@ class Watch:
         return self._source()
 
 
-def _identity(path: Path) -> tuple[int, str]:
+def mapped_of(
+    processes: Sequence[ProcessReading], files: frozenset[tuple[int, str]], *, referenced: bool = False
+) -> int:
+    """Mapped bytes of one model's ``files``. By inode and name: a container sees them at other paths."""
+    kept = [p._replace(files=tuple(f for f in p.files if (f.inode, Path(f.path).name) in files)) for p in processes]
+    return sum(by_file(kept, shm=False, referenced=referenced).values())
+
+
+def identity(path: Path) -> tuple[int, str]:
     """Inode and name; the device is left out, as overlays and btrfs tell smaps another one than stat."""
     whole = path.resolve()
     return whole.stat().st_ino, whole.name
