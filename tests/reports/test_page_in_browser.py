@@ -10,6 +10,8 @@ from tests.reports.hostile import WORST, report
 
 from mlpack.reports.page import page
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("text", ["fine", WORST], ids=["fine", "hostile"])

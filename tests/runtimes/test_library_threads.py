@@ -10,6 +10,8 @@ import pytest
 from mlpack.process import run
 from mlpack.runtimes.libraries import library_environment
 
+pytestmark = pytest.mark.slow
+
 REPORTS = {
     "opencv-python-headless": "import cv2; print(cv2.getNumThreads())",
     "simpleitk": "import SimpleITK as s; print(s.ProcessObject.GetGlobalDefaultNumberOfThreads())",

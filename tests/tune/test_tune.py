@@ -19,6 +19,8 @@ from mlpack.tune.trial import STATE_NAME, State
 from mlpack.tune.wanted import Wanted
 from mlpack.write import write
 
+pytestmark = pytest.mark.slow
+
 SPEC = """\
 name: hand   # by hand
 build: {python: "3.11", requirements: requirements.txt}
