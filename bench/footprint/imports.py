@@ -2,7 +2,8 @@
 
     python -m bench.footprint.imports
 
-Each import runs in a fresh container; MiB, the median of five.
+Each import runs in a fresh container; MiB, the median of five. The last column: what gunicorn's modules add to it
+(estimate/imports.py), which share most of the standard library with a runtime's.
 """
 
 from __future__ import annotations
@@ -35,18 +36,25 @@ IMPORTS = {
     "xgboost": ("trees", ("xgboost",)),
     "llama_cpp": ("llama", ("xllamacpp",)),
 }
+GUNICORN = tuple(f"gunicorn.{name}" for name in ("app.wsgiapp", "arbiter", "glogging", "http", "workers.gthread"))
+
+
+def imported(python: str, modules: tuple[str, ...]) -> list[float]:
+    """Anonymous and mapped MiB, and seconds: medians."""
+    rows = []
+    for _ in range(ROUNDS):
+        argv = [f"/opt/{python}/bin/python", "-c", PROGRAM, *modules]
+        rows.append(json.loads(docker("run", "--rm", IMAGE, *argv).stdout.splitlines()[-1]))
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
 def main() -> int:
     """Print one line a library."""
-    print(f"{'library':14} {'anonymous':>10} {'mapped':>8} {'seconds':>8}")
+    print(f"{'library':14} {'anonymous':>10} {'mapped':>8} {'seconds':>8} {'+ gunicorn':>11}")
     for library, (python, modules) in IMPORTS.items():
-        rows = []
-        for _ in range(ROUNDS):
-            argv = [f"/opt/{python}/bin/python", "-c", PROGRAM, *modules]
-            rows.append(json.loads(docker("run", "--rm", IMAGE, *argv).stdout.splitlines()[-1]))
-        anonymous, mapped, took = (statistics.median(column) for column in zip(*rows, strict=True))
-        print(f"{library:14} {anonymous:>10.1f} {mapped:>8.1f} {took:>8.2f}", flush=True)
+        anonymous, mapped, took = imported(python, modules)
+        beside = imported(python, (*modules, *GUNICORN))[0] - anonymous
+        print(f"{library:14} {anonymous:>10.1f} {mapped:>8.1f} {took:>8.2f} {beside:>11.1f}", flush=True)
     return 0
 
 
