@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from mlpack.measure.fork import prove
 from mlpack.measure.run import measure
-from mlpack.measure.subject import Deadlines, Subject
+from mlpack.measure.subject import DEADLINES, Deadlines, Subject, child_task
+from mlpack.measure.worker import HostPlace
 from mlpack.units import MIB
 
 pytestmark = pytest.mark.slow
@@ -29,6 +33,42 @@ def app(environ, start_response):
     assert footprint.fork_proven
     assert footprint.unshared_bytes is not None
     assert 12 * MIB <= footprint.unshared_bytes < 17 * MIB  # 12, and what Python itself touches
+
+
+def test_a_collection_in_the_worker_copies_nothing_that_was_loaded(subject: Callable[..., Subject]) -> None:
+    """40 MB of lists that a full collection would write to, were they not frozen before the fork."""
+    text = f"""
+import gc
+loaded = [[number] for number in range(400_000)]
+def app(environ, start_response):
+    gc.collect()
+{ANSWER}"""
+    footprint = measure(subject(text), prove_fork=True).footprint
+    assert footprint.fork_proven
+    assert footprint.unshared_bytes is not None
+    assert footprint.unshared_bytes < 10 * MIB
+
+
+def test_files_that_forked_workers_map_count_once_and_weights_apart(
+    subject: Callable[..., Subject], tmp_path: Path
+) -> None:
+    """Both children map the same 16 MiB while they answer; the master maps none of it."""
+    file = tmp_path / "mapped.bin"
+    file.write_bytes(os.urandom(16 * MIB))
+    text = f"""
+import mmap
+def app(environ, start_response):
+    global held
+    with open({str(file)!r}, "rb") as stream:
+        held = mmap.mmap(stream.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ)
+    sum(held[::4096])
+{ANSWER}"""
+    asked = subject(text)
+    place = HostPlace(asked.python, asked.root, asked.env, None)
+    task = child_task(asked, tmp_path, 1)
+    all_, less = (prove(place, task, DEADLINES, weights).libraries_bytes for weights in ((), (file,)))
+    assert abs(all_ - less - 16 * MIB) < MIB
+    assert 0 < less < 16 * MIB
 
 
 def test_a_hang_after_the_fork_is_a_no(subject: Callable[..., Subject]) -> None:

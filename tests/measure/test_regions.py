@@ -86,6 +86,16 @@ def test_what_the_first_request_uses_is_needed_while_it_runs() -> None:
     assert found["libraries touched once"] == (147 - 44 - 33) // 4
 
 
+def test_what_forked_workers_map_is_in_use_and_never_more_than_was_touched() -> None:
+    used: dict[StageName, int] = {"app": 4, "startup": 7, "first": 12, "alone": 10, "together": 13, "idle": 13}
+    for forked, serving in ((0, 13), (11, 13), (40, 40), (500, 147 - 44)):
+        made = regions(in_use(readings(MINILM), used), 1, forked_bytes=forked * MIB)
+        found = {r.name: r.bytes // MIB for r in made if r.kind == "mapped"}
+        assert found["libraries mapped"] == 7
+        assert found["libraries mapped when hot"] == serving - 7
+        assert found.get("libraries touched once", 0) == (147 - 44 - serving) // 4
+
+
 def test_touched_once_is_no_memory_of_the_load() -> None:
     used: dict[StageName, int] = {"app": 60, "startup": 70, "first": 99, "alone": 10, "together": 13, "idle": 13}
     for region in regions(in_use(readings(MINILM), used), 1):
