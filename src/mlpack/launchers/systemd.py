@@ -16,6 +16,7 @@ from pathlib import Path
 from mlpack.errors import MlpackError, VerifyError
 from mlpack.launchers import compose
 from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say, Seen
+from mlpack.launchers.local_python import package_folders
 from mlpack.launchers.owner import Owner
 from mlpack.launchers.secret_values import read_secrets
 from mlpack.launchers.unit import Unit, shown
@@ -24,12 +25,13 @@ from mlpack.process import run, stream
 from mlpack.servers.proxy import site
 from mlpack.servers.wiring import upstreams
 from mlpack.targets.systemd import services as unit_services
+from mlpack.targets.systemd_programs import python_of, runs_code
 from mlpack.targets.systemd_unit import unit_name
 
 NAME: LauncherName = "systemd"
 SCRIPT = "systemd/install.sh"
 BOOTED = Path("/run/systemd/system")
-INSTALL_S, REMOVE_S = 1800.0, 180.0
+INSTALL_S = 1800.0
 """Making the Python environment included."""
 LOOK_S = 0.2
 
@@ -103,7 +105,11 @@ class Units:
         done = run((str(self._deployment.folder / SCRIPT), "secrets"), timeout_s=60, check=False)
         if done.code != 0:
             raise VerifyError(f"the secrets cannot be made: {(done.stderr or done.stdout).strip()[-500:]}")
-        return Built((*built.evidence, "the units' Python is made or looked at by install.sh"), built.files)
+        plan = self._deployment.plan
+        pythons = {Path(python_of(plan, name)) for name in unit_services(plan) if runs_code(plan, name)}
+        there = [folder for python in sorted(pythons) if python.exists() for folder in package_folders(python)]
+        said = (*built.evidence, "the units' Python is made or looked at by install.sh")
+        return Built(said, (*built.files, *there), built.files_unread)
 
     def start(self, seen: Seen) -> tuple[Instance, ...]:
         """Containers first, then install.sh, which waits until models are loaded. Raises VerifyError: it failed."""

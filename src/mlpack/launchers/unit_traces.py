@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpack.errors import MlpackError
 from mlpack.launchers.base import Say
 from mlpack.launchers.owner import Owner, life, parse_owner
 from mlpack.plan import Plan
@@ -46,7 +47,11 @@ class Traces:
 
     def remove(self, say: Say) -> tuple[str, ...]:
         """Uninstall, then what install.sh keeps on purpose. What is left, in words."""
-        done = run((str(self.script), "uninstall"), timeout_s=REMOVE_S, check=False)
+        try:
+            done = run((str(self.script), "uninstall"), timeout_s=REMOVE_S, check=False)
+            problem = (done.stderr or done.stdout).strip()[-300:] if done.code else ""
+        except MlpackError as error:  # the project was moved away meanwhile, or systemd hangs
+            problem = error.what
         for note in self.notes:
             note.unlink(missing_ok=True)
             if note.parent.is_dir() and not any(note.parent.iterdir()):
@@ -60,8 +65,8 @@ class Traces:
                 shutil.rmtree(folder, ignore_errors=True)
         if self.user is not None:
             run(("userdel", self.user), timeout_s=REMOVE_S, check=False)
-        if done.code != 0:
-            return (f"{self.script} uninstall failed: {(done.stderr or done.stdout).strip()[-300:]}",)
+        if problem:
+            return (f"{self.script} uninstall failed: {problem}",)
         say("the units are gone again")
         return tuple(str(path) for path in (*self.notes, *self.folders) if path.exists())
 
