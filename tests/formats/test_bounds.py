@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.formats.build import gguf_text
+from tests.formats.build import DATA, gguf_text
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,14 @@ def gguf_of(pairs: int, metadata: bytes, tensors: int = 0, infos: bytes = b"") -
     return b"GGUF" + struct.pack("<IQQ", 3, tensors, pairs) + metadata + infos + bytes(64)
 
 
+def keras_of(config: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (("metadata.json", b"{}"), ("config.json", config)):
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 def safetensors_of(count: int) -> bytes:
     entry = b'"%d":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}'
     text = b"{" + b",".join(entry % (n, n, n + 1) for n in range(count)) + b"}"
@@ -118,6 +127,13 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "safetensors: too many tensors": ("m.safetensors", lambda: safetensors_of(400_000)),
     "xgboost: trees": ("m.json", lambda: b'{"learner":{' + b'"num_nodes":"9999",' * 1_500_000 + b"}}"),
     "lightgbm: trees": ("m.lgb", lambda: b"tree\nversion=v4\ntree_sizes=" + b"1 " * 500_000 + b"\n\n" + b"T" * 600_000),
+    "keras: all that a configuration may hold": (
+        "m.keras",
+        lambda: keras_of(
+            b'{"text":"' + "\U0001f600".encode() + b"x" * (3 * 2**20) + b'","config":[' + b"[]," * 70_000 + b"0]}"
+        ),
+    ),
+    "keras: a long configuration": ("m.keras", lambda: keras_of(b"[" * 15_000_000)),
     "config.json": ("config.json", lambda: b'{"a":[' + b"[]," * 600_000 + b"0]}"),
 }
 
@@ -131,6 +147,28 @@ def test_files_made_to_exhaust_are_read_or_refused_in_little_memory(case: str, t
         assert limited(tmp_path).startswith("refused")
     else:
         assert limited(tmp_path / name).startswith(("read", "refused"))
+
+
+def test_a_saved_graph_of_long_names_takes_little_memory(tmp_path: Path) -> None:
+    """1,000 operations of 60 inputs, each with another name of 250 characters, and shapes without an end."""
+    folder = tmp_path / "model"
+    shutil.copytree(DATA / "real" / "convolved-savedmodel" / "variables", folder / "variables")
+    shape = field(7, field(2, b"\x08\x7f") * 2000)
+    nodes = b"".join(
+        field(
+            3,
+            field(1, b"%0250d" % n)
+            + field(2, b"Relu")
+            + b"".join(field(3, b"%0250d" % (60 * n + i)) for i in range(60)),
+        )
+        for n in range(1000)
+    )
+    image = field(
+        1, field(1, b"x") + field(2, b"Placeholder") + field(5, field(1, b"_output_shapes") + field(2, shape))
+    )
+    graph = image + field(2, field(1, field(1, field(1, b"f")) + nodes))
+    (folder / "saved_model.pb").write_bytes(field(2, field(2, graph)))
+    assert limited(folder).startswith("read")
 
 
 def test_a_config_of_all_that_is_allowed_takes_little_memory(tmp_path: Path) -> None:

@@ -191,6 +191,20 @@ def test_models_in_models_cannot_keep_the_reader_busy() -> None:
     assert net_of(json.dumps(config).encode()) is None
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        layer("Reshape", "big", "x", target_shape=[9] * 60_000),
+        layer("ZeroPadding2D", "big", "x", padding=[[1, 1]] * 40_000),
+        layer("Concatenate", "big", *["x"] * 5_000, axis=-1),
+    ],
+)
+def test_a_long_list_in_a_layer_that_is_called_a_thousand_times_is_not_copied_as_often(inside: Json) -> None:
+    inner = model(image(8, 8, 3), inside) | {"name": "inner"}
+    inner["inbound_nodes"] = [layer("", "", "x")["inbound_nodes"][0]] * 1000
+    assert net_of(json.dumps(model(image(8, 8, 3), inner)).encode()) is None
+
+
 def test_layers_in_the_worst_order_cannot_keep_the_reader_busy() -> None:
     layers = [layer("ReLU", str(index), str(index + 1) if index < 4000 else "x") for index in range(4001)]
     assert net_of(json.dumps(model(image(8, 8, 3), *layers)).encode()) is None

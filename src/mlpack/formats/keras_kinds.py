@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.formats.live_set import Layer, Net
 
-MOST_TENSORS, MOST_SIDES = 5_000, 3
+MOST_TENSORS, MOST_SIDES, MOST_DIMENSIONS = 5_000, 3, 8
 ELEMENTWISE = frozenset({"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Rescaling", "Normalization"})
 NORMALISED = frozenset({"BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization"})
 MERGED = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"})
@@ -29,7 +29,7 @@ class Tensors:
     def input(self, config: Config) -> str:
         """An input of the net, by its ``InputLayer``."""
         shape = config.get("batch_shape") or config["batch_input_shape"]
-        sizes = [int(size or 0) for size in shape]
+        sizes = [int(size or 0) for size in _few(shape)]
         name = self._name(sizes[-1])
         self.net.inputs[name] = (0, sizes[-1], *sizes[1:-1])
         return name
@@ -128,7 +128,7 @@ class Tensors:
         return self._add("Concat", inputs, channels, axis=[1 if last else axis + 1 if axis > 0 else axis])
 
     def _reshaped(self, config: Config, source: str) -> str:
-        target = [int(size) for size in config["target_shape"]]
+        target = [int(size) for size in _few(config["target_shape"])]
         values = f"v{len(self._channels)}"
         self.net.values[values] = [0, target[-1], *target[:-1]]
         return self._add("Reshape", [source, values], max(0, target[-1]))
@@ -144,6 +144,13 @@ def _sides(value: Any) -> list[int]:
 
 def _pairs(value: Any) -> list[tuple[int, int]]:
     """Before and after of each side."""
-    sides = value if isinstance(value, list) else [value, value]
-    pairs = [tuple(int(one) for one in side) if isinstance(side, list) else (int(side), int(side)) for side in sides]
-    return [(before, after) for before, after in pairs]
+    sides = _few(value) if isinstance(value, list) else [value, value]
+    pairs = [_few(side) if isinstance(side, list) else [side, side] for side in sides]
+    return [(int(before), int(after)) for before, after in pairs]
+
+
+def _few(value: Any) -> list[Any]:
+    """A list no longer than a shape may be: one layer may be called thousands of times."""
+    if not isinstance(value, list) or len(value) > MOST_DIMENSIONS:
+        raise UnknownLayerError
+    return value

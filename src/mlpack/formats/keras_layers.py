@@ -14,7 +14,7 @@ from mlpack.formats.keras_kinds import Config, Tensors, UnknownLayerError
 from mlpack.formats.live_set import Net
 from mlpack.formats.reading import MOST_JSON_VALUES, WHOLE_JSON_BYTES
 
-MOST_LAYERS, MOST_NESTED = 5_000, 8
+MOST_LAYERS, MOST_NESTED, MOST_INPUTS = 5_000, 8, 64
 MOST_STEPS = 100_000
 """Looks at a layer, whether it can be followed yet: a model inside of another is followed once for each call."""
 SAME = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise"}) | frozenset(
@@ -75,7 +75,7 @@ class _Walk:
                 made[name, 0] = [held]
             else:
                 waiting += [(layer, index, _keys(node)) for index, node in enumerate(layer["inbound_nodes"])]
-        if len(waiting) > MOST_LAYERS:
+        if len(waiting) > MOST_LAYERS or any(len(sources) > MOST_INPUTS for *_, sources in waiting):
             raise UnknownLayerError
         while waiting:
             self._step(len(waiting))
