@@ -70,6 +70,8 @@ def prepare(work: Path, python: Path) -> None:
         said(str(python), "make_weights.py", "--full", cwd=work)
     if not (work / "footprint.json").exists():
         said(str(MLPACK), "estimate", "--measure", "-C", str(work), "--python", str(python), cwd=work)
+    for left in (work / "logs").iterdir():
+        left.unlink()  # of whoever measured, and not the container's user's
     for profile in PROFILES.values():
         said(str(MLPACK), "render", profile, "-C", str(work), cwd=work)
     network = host_network(dict(os.environ))
