@@ -9,7 +9,7 @@ from mlpack.verify.checks.load import how_many
     ("asked", "mean_s", "handled", "concurrency", "sent"),
     [
         (200, 0.01, 2, 4, 200),  # 1 s of work
-        (200, 0.3, 2, 4, 100),  # 15 s of two at once
+        (200, 0.2, 2, 4, 100),  # 10 s of two at once
         (200, 5.0, 2, 4, 40),  # ten turns of the four in flight, however slow
         (200, 5.0, 25, 50, 200),  # ten turns would be 500
         (1000, 5.0, 2, 4, 1000),  # asked for

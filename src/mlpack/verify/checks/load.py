@@ -15,7 +15,7 @@ from mlpack.verify.run import Answer, Run
 
 NAME = "load"
 NEEDS = ("answers",)
-USUAL_S = 15.0
+USUAL_S = 10.0
 TURNS = 10
 """The usual number of requests is cut to what about ``USUAL_S`` take, but never below so many for each in flight: peaks
 show in the first few, p95 needs some dozens."""

@@ -18,7 +18,7 @@ NAME = "threads"
 NEEDS = ("load",)
 SLACK = 2
 """Threads beyond requests x threads that may compute: the event loop, a tokenizer's or a garbage collector's."""
-MORE = 6
+MORE = 4
 """Requests in the burst beyond what may compute at once: an unbounded pool shows them all."""
 MOST_AT_ONCE = 64
 MOST_S = 20.0
