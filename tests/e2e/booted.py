@@ -40,10 +40,11 @@ def engine_mounts() -> dict[str, str]:
     docker = shutil.which("docker")
     assert docker is not None
     known = json.loads(run(["docker", "info", "--format", "{{json .ClientInfo.Plugins}}"]).stdout)
+    plugins = {Path(plugin["Path"]) for plugin in known}
     return {
         "/var/run/docker.sock": SOCKET,
         str(Path(docker).resolve()): "/usr/local/bin/docker,readonly",
-        str(Path(known[0]["Path"]).parent): "/usr/local/lib/docker/cli-plugins,readonly",
+        **{str(path.resolve()): f"/usr/local/lib/docker/cli-plugins/{path.name},readonly" for path in plugins},
     }
 
 
