@@ -126,6 +126,14 @@ def predict(x: int) -> int:
         import hashlib
 
         hashlib.pbkdf2_hmac("sha256", b"x", b"y", 60_000)
+    if MODE == "pool":  # a library's own pool, which nobody told how many CPUs there are
+        import hashlib
+
+        pool = [threading.Thread(target=hashlib.pbkdf2_hmac, args=("sha256", b"x", b"y", 60_000)) for _ in range(4)]
+        for thread in pool:
+            thread.start()
+        for thread in pool:
+            thread.join()
     until = time.thread_time() + SPIN_S
     while time.thread_time() < until:
         pass
@@ -147,6 +155,8 @@ def read(environ: dict[str, Any]) -> Any:
     except (ValueError, KeyError, TypeError):
         if MODE == "fragile":
             os._exit(1)
+        if MODE == "unchecked":
+            raise
         if MODE == "swallows":
             threading.Event().wait()
         return None

@@ -1,4 +1,8 @@
-"""Does a worker that is killed come back, and does its task? One worker of each service is killed (SIGKILL)."""
+"""Does a worker that is killed come back, and does its task? One worker of each service is killed (SIGKILL).
+
+A worker that hangs is replaced by its server once its planned limit has passed (gunicorn's timeout, uvicorn's health
+check of its workers). Where that limit is short enough to wait for, one is frozen, and must be replaced in time.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,10 @@ MARGIN_S = 10.0
 MISSING_S = 10.0
 """Servers start a replacement at once; one that is not even there after this will not come."""
 LOOK_S = 0.5
+HANG_MOST_S = 8.0
+"""A planned limit above this is not waited for: the verification as a whole should stay below a minute."""
+HANG_MARGIN_S = 5.0
+"""Beyond the limit: servers look once a second, ask first (SIGABRT), and kill on their next look."""
 QUIET = 0.2
 """A worker that uses less of a core than this loads no more."""
 QUIET_LOOKS = 2
@@ -53,12 +61,14 @@ def check(run: Run) -> Answer:
             found = _back(run, instance, eyes, frozenset())
         else:
             found = _kill(run, instance, eyes)
-        if isinstance(found, Answer):
-            if found.status == "failed":
-                return found
-            unproven.append(found.summary)
-        else:
-            evidence.append(found)
+        hung = _hang(run, instance, eyes) if isinstance(found, str) and facts.role == "app" else None
+        for one in (found, hung):
+            if isinstance(one, Answer):
+                if one.status == "failed":
+                    return one
+                unproven.append(one.summary)
+            elif one is not None:
+                evidence.append(one)
     if unproven:
         return Answer("not_proven", unproven[0], (*unproven[1:], *evidence))
     if not evidence:
@@ -75,6 +85,32 @@ def _kill(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) -> Answe
     if problem is not None:
         return Answer("not_proven", f"{instance.name}: a worker could not be killed: {problem}")
     return _back(run, instance, eyes, frozenset({victim}))
+
+
+def _hang(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) -> Answer | str | None:
+    """Freeze one worker for good; its server must end it within the limit of the plan, and start another."""
+    limit = run.service(instance).times.worker_s
+    if limit is None:
+        return None
+    stated = f"{instance.name}: its server replaces a worker that hangs after {limit.value} s"
+    if limit.value > HANG_MOST_S:
+        return f"{stated} (longer than is waited for here)"
+    pids = _workers(run, instance, eyes)
+    problem = send(eyes, pids[:1], signal.SIGSTOP) if pids else "it has no worker"
+    if problem is not None:
+        return Answer("not_proven", f"{instance.name}: a worker could not be frozen: {problem}")
+    start_s = time.monotonic()
+    while pids[0] in _cpu(run, instance, eyes):
+        elapsed_s = time.monotonic() - start_s
+        if elapsed_s > limit.value + HANG_MARGIN_S:
+            send(eyes, pids[:1], signal.SIGCONT)
+            words = f"{instance.name}: a worker that hangs is still there after {show_duration(elapsed_s)}"
+            hint = f"the plan states {limit.value} s: is its server told so (timeout), or does another line undo it?"
+            return Answer("failed", words, (stated,), hint, kind="hung-stays")
+        time.sleep(LOOK_S)
+    took = show_duration(time.monotonic() - start_s)
+    back = _back(run, instance, eyes, frozenset(pids[:1]))
+    return back if isinstance(back, Answer) else f"{instance.name}: a worker that hung was replaced after {took}"
 
 
 def _back(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, killed: frozenset[int]) -> Answer | str:
