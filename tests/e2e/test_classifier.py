@@ -168,6 +168,13 @@ def healthy(system: System) -> bool:
         return False
 
 
+def answers(system: System, times: int) -> bool:
+    """So many requests in a row are answered rightly."""
+    with system.client() as client:
+        found = [classify(client, system) for _ in range(times)]
+    return all(answer.status_code == 200 and answer.json()["label"] == "left" for answer in found)
+
+
 def in_load(system: System, fault: Callable[[], object], *, after_s: float = 6.0, at_once: int = 4) -> Counter[int]:
     """Statuses of requests that come before, while and after ``fault`` happens; wrong labels count as 0."""
     found: Counter[int] = Counter()
@@ -394,9 +401,7 @@ def test_a_head_that_was_away_is_joined_again(system: System) -> None:
         system, lambda: system.inside("ray", "sh", "-c", "pkill -9 -x gcs_server || kill -9 $(pidof gcs_server)")
     )
     assert set(found) <= {200, 503}, found
-    until(lambda: healthy(system), 120)
-    with system.client() as client:
-        assert classify(client, system).json()["label"] == "left"
+    until(lambda: answers(system, 8), 120)  # each worker joins again by itself: one that is healthy is not all
 
 
 def test_verify_passes(rendered: tuple[Path, Lock], system: System) -> None:
