@@ -16,6 +16,11 @@ KERNEL_BYTES = 2560 * KIB
 """Page tables, stacks and sockets of one process: 2.5 MiB (docs/memory.md, rule)."""
 OBJECT_STORE_BYTES = 128 * MIB
 """Ray's object store: its least is 75 MiB, the default is 30 % of the host; images and answers are small. A guess."""
+BESIDE_BYTES, BESIDE_LARGE_BYTES, LARGE_BYTES = 8 * MIB, 3 * MIB, 64 * MIB
+"""What gunicorn and uvicorn add to a process that imports a runtime, which has most of their standard library already:
+gunicorn 7.5 MiB beside ONNX Runtime and llama.cpp, and 1.7 to 2.1 beside torch, transformers, TensorFlow, scikit-learn,
+LightGBM and XGBoost (more than 64 MiB each), uvicorn 1.6 to 2.4; alone 10.2 (bench/footprint/imports.py)."""
+BESIDE_SERVERS = frozenset({"gunicorn", "uvicorn"})
 VERSION_FACTOR = 0.8
 """Lower bound of what importing a library takes in another version or with fewer of its modules."""
 
@@ -64,10 +69,15 @@ def runtime_regions(runtimes: tuple[RuntimeFacts, ...], label: str = "") -> tupl
     )
 
 
-def server_regions(facts: ServerFacts) -> tuple[Region, ...]:
-    """What the server program itself adds to a process (the whole of it for programs without an app)."""
+def server_regions(facts: ServerFacts, runtimes: tuple[RuntimeFacts, ...] = ()) -> tuple[Region, ...]:
+    """What the server program itself adds to a process (the whole of it for programs without an app), beside
+    ``runtimes`` where there are some."""
+    anonymous = facts.anonymous_bytes
+    if runtimes and facts.name in BESIDE_SERVERS:
+        large = max(runtime.import_anonymous_bytes for runtime in runtimes) > LARGE_BYTES
+        anonymous = min(anonymous, BESIDE_LARGE_BYTES if large else BESIDE_BYTES)
     return (
-        _default(facts.name, "anonymous", facts.anonymous_bytes, facts.anonymous_bytes // 2, facts.source),
+        _default(facts.name, "anonymous", anonymous, anonymous // 2, facts.source),
         _default(f"{facts.name} libraries", "mapped", facts.mapped_bytes, facts.mapped_bytes // 2, facts.source),
     )
 

@@ -103,7 +103,7 @@ def _import_regions(
     if facts.role not in APP_ROLES:
         return imports.server_regions(facts)
     loaded = imports.in_play(runtimes.values())
-    own = (*imports.server_regions(facts), *app_regions(requirements, loaded))
+    own = (*imports.server_regions(facts, loaded), *app_regions(requirements, loaded))
     if facts.role == "actors" and runtimes:
         together = imports.runtime_regions(loaded)
         each = (imports.runtime_regions(imports.in_play([r]), f"{model} ")[0] for model, r in runtimes.items())

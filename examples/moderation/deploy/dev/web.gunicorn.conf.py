@@ -12,14 +12,8 @@ worker_class = "sync"
 # settings.reload: what the master has loaded would not be loaded again
 preload_app = False
 
-# 6.46 KiB stay of every request (measured): half of a worker's headroom, 10.3 MiB, lasts for about 1600; each replacement loads for 8.18 s
-max_requests = 1600
-
-# a tenth more at most, drawn for each worker, so that they do not load together
-max_requests_jitter = 160
-
-# above the request's 10 s and a load of at most 27.6 s
-timeout = 30
+# above the request's 10 s and a load of at most 38.5 s
+timeout = 39
 
 # a request in progress may finish
 graceful_timeout = 10
