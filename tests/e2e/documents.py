@@ -75,7 +75,7 @@ class Containers:
             None, gathered.spec.models, gathered.present, probed=lambda: probe(root), reprobe=False, host=None
         )
         made = produce(gathered, world)
-        self.folder, self.plan = output_folder(root, names), made.lock.plan
+        self.folder, self.lock, self.plan = output_folder(root, names), made.lock, made.lock.plan
         self.image = f"documents:{self.folder.name}"
         write(self.folder, None, made.lock, made.artifacts)
 
