@@ -29,7 +29,7 @@ def net_of(text: bytes) -> Net | None:
         return None
     try:
         found = _Walk()
-        found.model(json.loads(text), [], 0)
+        found.model(json.loads(text.decode("utf-8")), [], 0)  # bytes would be guessed as UTF-16 and 32, too
     except (UnknownLayerError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return None
     return found.tensors.net
