@@ -164,7 +164,7 @@ def test_a_killed_worker_is_started_again(units: Units) -> None:
 
 
 TASKS, KILLS = 60, 21
-"""bench/mri has 200."""
+"""200 ran before it was shortened; bench/mri asks for as many."""
 
 
 def test_no_task_is_lost(units: Units) -> None:
