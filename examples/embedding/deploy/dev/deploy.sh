@@ -78,13 +78,28 @@ compose() {
     docker compose --file compose.yaml "$@"
 }
 
+# culprits: the last lines of whatever ended with an error, starts again and again, or is ill
+culprits() {
+    compose ps --all --quiet | while read -r container; do
+        found=$(docker inspect --format '{{.Name}} {{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' "$container")
+        case $found in
+            *' exited 0 '*) continue ;;
+            *' exited '* | *' dead '* | *' restarting '* | *' unhealthy') ;;
+            *) continue ;;
+        esac
+        say "last lines of ${found#/}"
+        docker logs --tail 30 "$container" 2>&1 | sed 's/^/  /' >&2
+    done
+}
+
 case ${1:-up} in
     up)
         check
         make_secrets
-        if ! compose up --detach --build --wait --wait-timeout "$wait_s"; then
+        if ! compose up --detach --build --remove-orphans --wait --wait-timeout "$wait_s"; then
             compose ps --all >&2 || true
-            die "not healthy within $wait_s s, or not started; the reason is in: $0 logs"
+            culprits || true
+            die "not healthy within $wait_s s, or not started; all that was said: $0 logs"
         fi
         compose ps
         ;;
@@ -92,6 +107,6 @@ case ${1:-up} in
     secrets) make_secrets ;;
     status) check_tools; compose ps --all ;;
     logs) check_tools; compose logs --follow --tail 200 ;;
-    down) check_tools; compose down ;;
+    down) check_tools; compose down --remove-orphans ;;
     *) die "unknown command: $1 (up, check, secrets, status, logs, down)" ;;
 esac
