@@ -18,7 +18,7 @@ SCREEN_WINDOW_S = 2.0
 WINDOW_S = 1.5
 """In the final: short, so that a machine whose speed changes from second to second is alike for all of a round."""
 TURNS, LONGEST_WINDOW_S = 6, 6.0
-"""A window is at least so many of the answers' median times long: in two of them, edges decide more than the service."""
+"""A window is at least so many of the answers' median times long: in two, edges decide more than the service."""
 WARM_S = 1.0
 ANSWERS_PER_WORKER = 6
 """Before a point counts: a worker's first requests compile, allocate and fill caches."""

@@ -27,7 +27,7 @@ def layer(kind: str, name: str, *sources: str, **config: Any) -> Json:
         }
         for one in sources
     ]
-    nodes = [{"args": tensors if len(tensors) < 2 else [tensors], "kwargs": {}}] if sources else []
+    nodes: list[Json] = [{"args": tensors if len(tensors) < 2 else [tensors], "kwargs": {}}] if sources else []
     return {"class_name": kind, "config": {"name": name, **config}, "name": name, "inbound_nodes": nodes}
 
 
