@@ -103,6 +103,7 @@ def footprints_of(fault: Fault) -> dict[str, Footprint]:
 
 PRELOAD: dict[str, Any] = {"preload": hand.d(True), "fork_point": "after-load"}
 QUICK = hand.service_plan().times.model_copy(update={"request_s": hand.d(0.1)})
+SHORT = hand.service_plan().times.model_copy(update={"worker_s": hand.d(2)})
 TMPFS = {"tmpfs": ["/tmp:size=8m,mode=1777"]}
 SLOW = {"environment": {"SLEEP_S": "0.5"}}
 
@@ -151,7 +152,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "fork-deadlock": Fault(
         "ready",
-        ("was held when they were forked",),
+        ("was held when they were forked", "misbehave (app.py"),
         "fork-deadlock",
         ("services.web.preload",),
         arguments=("--preload", "--timeout", "0"),
@@ -211,6 +212,13 @@ FAULTS: dict[str, Fault] = {
     # accidents
     "green": Fault("health_hung", ("while all of its 2 workers are frozen",), "health-green-when-hung", arguments=CONF),
     "gone": Fault("recovers", ("1 of 2 workers live",), "gone", arguments=CONF),
+    "hung for good": Fault(
+        "recovers",
+        ("a worker that hangs is still there", "the plan states 2 s"),
+        "hung-stays",
+        arguments=("--timeout", "0"),
+        update={"times": SHORT},
+    ),
     "writes": Fault("writes", ("/var/tmp/",), "writes-outside", also=("ready",)),
     "deaf": Fault("stops", ("did not stop within its grace period",), "no-graceful-stop", arguments=CONF),
     "cut off": Fault(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +52,9 @@ def text(result: CheckResult) -> str:
 
 
 def test_a_right_service_passes(project: Project, nothing_left: Look) -> None:
-    report = ask(project(), plan_of(environment={"MODE": "ok"}))
+    service = plan_of(environment={"MODE": "ok"})
+    service = service.model_copy(update={"times": service.times.model_copy(update={"worker_s": hand.d(3)})})
+    report = ask(project(arguments=("--timeout", "3")), service)
     unproven = [r for r in report.checks if r.status == "not_proven"]
     # another container of the same base image may run here: then the report says whose pages the limit did not see
     assert all("cached by others" in r.summary for r in unproven), unproven
@@ -58,6 +63,7 @@ def test_a_right_service_passes(project: Project, nothing_left: Look) -> None:
     assert report.launcher == "compose"
     assert "2 of 2 workers" in text(check(report, "every_worker"))
     assert "memory limit 128 MiB" in text(check(report, "planned"))
+    assert "a worker that hung was replaced after" in text(check(report, "recovers"))
     assert report.load is not None
     assert (report.load.errors, report.load.concurrency) == (0, 4)
     (web,) = report.services
@@ -77,10 +83,44 @@ def plant(name: str, fault: Fault, root: Path, image: str) -> VerifyReport:
     return verify(root, lock, launcher="compose", host=hand.host(), skip=fault.skip)
 
 
+POOL = Fault(
+    "throttled",
+    ("though only 1 threads are planned to compute", "waited"),
+    "throttled",
+    ("services.web.cpus",),
+    plan={"workers": 1, "cpus": 1.0},
+    requests=12,
+)
+
+
+@pytest.mark.parametrize(("mode", "cpus", "waits"), [("pool", 0.4, True), ("ok", 1.0, False)])
+def test_waiting_for_the_quota_is_told_from_filling_it(
+    mode: str, cpus: float, waits: bool, tmp_path: Path, matrix_image: str
+) -> None:
+    """One worker: the four threads of a pool want more than their quota (a low one, which they exceed on a machine
+    that has other work too), one thread just fills one CPU."""
+    report = plant(mode, replace(POOL, compose={"workers": 1, "cpus": cpus}), tmp_path, matrix_image)
+    found = check(report, "throttled")
+    assert (found.status, found.cause) == (("failed", "throttled") if waits else ("passed", None)), text(found)
+    for word in POOL.says if waits else ("of the load's time",):
+        assert word in text(found), text(found)
+    assert tuple(patch.path for patch in found.patches) == (POOL.patches if waits else ())
+
+
+def test_input_that_the_app_does_not_check_is_said(tmp_path: Path, matrix_image: str) -> None:
+    report = plant("unchecked", Fault("refuses", (), requests=4), tmp_path, matrix_image)
+    found = check(report, "refuses")
+    assert found.status == "passed", text(found)
+    assert "but is not refused" in found.summary
+    assert "status 500" in found.summary
+    assert "400 or 422" in (found.hint or "")
+
+
 @pytest.fixture(scope="module")
 def reports(matrix_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[VerifyReport]]]:
     """Every fault, several at once: they wait more than they compute. What bounds waiting is made short."""
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
+        patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # py-spy is there
         patch.setattr("mlpack.verify.checks.every_worker.LEAST_S", 4.0)
         patch.setattr("mlpack.verify.checks.every_worker.MISSING_S", 2.0)
         patch.setattr("mlpack.verify.checks.recovers.MISSING_S", 3.0)
