@@ -181,7 +181,7 @@ def test_up_prepares_and_waits(tmp_path: Path) -> None:
     said, calls = deploy(tmp_path, "up")
     assert said.code == 0, said.stderr
     assert (tmp_path / "a project/logs").stat().st_uid == 10001
-    assert "compose --file compose.yaml up --detach --build --wait --wait-timeout 116" in calls
+    assert "compose --file compose.yaml up --detach --build --remove-orphans --wait --wait-timeout 116" in calls
 
 
 @pytest.mark.usefixtures("root")
@@ -240,7 +240,8 @@ def test_a_start_that_fails_is_a_failure(tmp_path: Path) -> None:
     said, calls = deploy(tmp_path, "up", up=1)
     assert said.code == 1
     assert "logs" in said.stderr
-    assert calls[-1] == "compose --file compose.yaml ps --all"
+    shown = calls.index("compose --file compose.yaml ps --all")
+    assert calls[shown + 1 :] == ["compose --file compose.yaml ps --all --quiet"], "then whose last lines to print"
 
 
 def test_unknown_commands(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_unknown_commands(tmp_path: Path) -> None:
 
 def test_down_never_removes_volumes(tmp_path: Path) -> None:
     _, calls = deploy(tmp_path, "down")
-    assert calls[-1] == "compose --file compose.yaml down"
+    assert calls[-1] == "compose --file compose.yaml down --remove-orphans"
 
 
 @pytest.mark.usefixtures("root")
