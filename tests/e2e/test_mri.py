@@ -163,7 +163,7 @@ def test_a_killed_worker_is_started_again(units: Units) -> None:
     assert said["said"]["state"] == "done"
 
 
-TASKS, KILLS = 60, 21
+TASKS, KILLS = 120, 21
 """200 ran before it was shortened; bench/mri asks for as many."""
 
 
