@@ -19,6 +19,7 @@ from mlpack.measure.subject import Subject
 from mlpack.measure.watch import Watch
 from mlpack.units import MIB
 
+pytestmark = pytest.mark.slow
 CLOSE = 3 * MIB
 WSGI = """
 import mmap
@@ -46,8 +47,6 @@ def app(environ, start_response):
 """
 ASGI = """
 import asyncio, mmap
-
-pytestmark = pytest.mark.slow
 held = None
 
 def used(mib):
@@ -174,12 +173,14 @@ def app(environ, start_response):
 
 def test_library_pages_touched_once_count_for_a_quarter(subject: Callable[..., Subject]) -> None:
     result = measure(subject(TOUCHED_ONCE))
-    idle = result.stage("idle")
+    first, idle = result.stage("first"), result.stage("idle")
+    assert first.libraries_in_use_bytes is not None
     assert idle.libraries_in_use_bytes is not None
     assert 20 * MIB <= idle.libraries_in_use_bytes < 30 * MIB  # 20 of the file, and the interpreter's own
+    assert 40 * MIB <= first.libraries_in_use_bytes < 50 * MIB  # workers thrash over these too
     assert idle.mapped_bytes > 64 * MIB
     in_use = region(result, "libraries mapped") + region(result, "libraries mapped when hot")
-    assert in_use == idle.libraries_in_use_bytes
+    assert in_use == first.libraries_in_use_bytes
     assert region(result, "libraries touched once") == round(0.25 * (idle.mapped_bytes - in_use))
     assert not any("clear_refs" in note for note in result.notes)
 

@@ -18,6 +18,7 @@ from mlpack.measure.shares import Opening, in_order, shares
 from mlpack.measure.subject import Subject
 from mlpack.units import MIB
 
+pytestmark = pytest.mark.slow
 ANSWER = """
 def app(environ, start_response):
     use()
@@ -52,8 +53,6 @@ def two(subject: Callable[..., Subject], tmp_path: Path) -> Callable[[str], Subj
 def test_copied_models_by_turns_of_their_files(two: Callable[[str], Subject]) -> None:
     text = """
 import json, decimal
-
-pytestmark = pytest.mark.slow
 own = bytearray(10 << 20)
 own[::4096] = b"x" * (len(own) // 4096)
 left = bytearray(open("left.bin", "rb").read())

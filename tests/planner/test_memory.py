@@ -45,13 +45,13 @@ def test_preload_shares_what_is_there_before_the_fork() -> None:
 
 def test_celery_forks_after_import() -> None:
     worker = subject(CELERY)
-    load = 100 + 2 * (28 + 60 + 40) + 50 + 3 * KERNEL + TMP
+    load = 100 + 2 * (28 + 60 + 40) + 50 + 3 * KERNEL + HEALTH + TMP
     assert need(worker, Choice(2, 1, 1)).load == load * MIB
 
 
 def test_a_child_unshares_no_more_than_was_shared() -> None:
     small = footprint(regions=(region("libraries", "import", "anonymous", "process", 10),))
-    assert need(subject(CELERY, small), Choice(2, 1, 1)).serve == (10 + 2 * 10 + 3 * KERNEL + TMP) * MIB
+    assert need(subject(CELERY, small), Choice(2, 1, 1)).serve == (10 + 2 * 10 + 3 * KERNEL + HEALTH + TMP) * MIB
 
 
 @pytest.mark.parametrize(("workers", "supervisors"), [(1, 0), (2, 1)])
