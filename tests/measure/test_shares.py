@@ -173,19 +173,35 @@ def use():
     held[::4096] = b"x" * (len(held) // 4096)
 """
     made = two(text)
-    with_group = measure(made)
 
     @contextmanager
     def none(*_: object):  # type: ignore[no-untyped-def]
         yield None, "this machine has no memory control group"
 
-    monkeypatch.setattr(run, "own_cgroup", none)
-    without = measure(made)
+    def both() -> tuple[MeasureResult, MeasureResult]:
+        with_group = measure(made)
+        with monkeypatch.context() as patched:
+            patched.setattr(run, "own_cgroup", none)
+            return with_group, measure(made)
+
+    with_group, without = both()
+    for _ in range(2):
+        if not differing(with_group, without):
+            break
+        with_group, without = both()  # whoever read Python's own files meanwhile made their pages look used: once more
     assert any("kernel memory is a lower bound and refaults are not counted" in note for note in without.notes)
     assert without.refault_bytes is None
+    assert differing(with_group, without) == []
+    assert 0 < without.footprint.sum_bytes("kernel", "import") < 3 * MIB
+
+
+def differing(one: MeasureResult, other: MeasureResult) -> list[tuple[str, str, str, int, int]]:
+    """The kinds and stages whose sums are more than 2 MiB apart, with both."""
+    found: list[tuple[str, str, str, int, int]] = []
     for kind in ("anonymous", "mapped"):
         for stage in ("import", "load", "serve"):
             for per in ("process", "request", "moment"):
-                one, other = (f.footprint.sum_bytes(kind, stage, per=per) for f in (with_group, without))
-                assert abs(one - other) < 2 * MIB, (kind, stage, per)
-    assert 0 < without.footprint.sum_bytes("kernel", "import") < 3 * MIB
+                a, b = (f.footprint.sum_bytes(kind, stage, per=per) for f in (one, other))
+                if abs(a - b) >= 2 * MIB:
+                    found.append((kind, stage, per, a, b))
+    return found

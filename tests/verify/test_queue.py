@@ -66,7 +66,7 @@ def test_a_task_whose_child_is_killed_is_done_all_the_same(queue_project: Path) 
     ("mode", "failing", "kind", "says"),
     [
         ("lost", ("recovers",), "task-lost", "the task was lost"),
-        ("replaced", ("every_worker", "answers", "load"), "child-start", "killed before they have loaded"),
+        ("replaced", ("planned", "every_worker", "answers", "load"), "child-start", "killed before they have loaded"),
     ],
 )
 def test_a_queue_that_loses_work_is_found(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from mlpack.launchers.base import Instance
 from mlpack.servers import SERVERS
 from mlpack.units import show_mib
@@ -13,6 +15,8 @@ NAME = "planned"
 NEEDS = ("ready",)
 COUNTED = frozenset({"app", "worker", "proxy"})
 """Roles whose plan says how many workers there are; queues, databases and Ray's head start helpers of their own."""
+SETTLES_S, EVERY_S = 5.0, 0.25
+"""How long a count may be wrong: servers replace workers (max_requests, a child's last task)."""
 
 
 def check(run: Run) -> Answer:
@@ -20,16 +24,20 @@ def check(run: Run) -> Answer:
     evidence: list[str] = []
     wrong: list[str] = []
     unread: list[str] = []
+    hint: str | None = None
     for instance in run.instances:
         eyes = eyes_for(instance, run.environ)
         if eyes is None:
             wrong.append(f"{instance.name} has ended")
             continue
-        _compare_workers(run, instance, eyes, evidence, wrong)
+        if not _compare_workers(run, instance, eyes, evidence, wrong):
+            cause = run.cause(instance)
+            wrong += [cause.words, *cause.evidence] if cause.words else []
+            hint = hint or cause.hint
         if not _compare_limit(run, instance, evidence, wrong):
             unread.append(f"{instance.name}: its memory limit cannot be read here")
     if wrong:
-        hint = "is there another compose.override.yaml, or does the app or its start script change it?"
+        hint = hint or "is there another compose.override.yaml, or does the app or its start script change it?"
         return Answer("failed", wrong[0], (*wrong[1:], *evidence), hint)
     if unread:
         return Answer("not_proven", unread[0], (*unread[1:], *evidence))
@@ -38,13 +46,19 @@ def check(run: Run) -> Answer:
 
 def _compare_workers(
     run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, evidence: list[str], wrong: list[str]
-) -> None:
+) -> bool:
+    """Compare the workers' number and variables; False where there are more or fewer than planned, and stay so."""
     service = run.service(instance)
     if SERVERS[service.server].FACTS.role not in COUNTED:
-        return  # its processes are its own affair
-    processes = eyes.processes()
-    pids = worker_pids(service.server, service.workers.value, processes, eyes.root)
+        return True  # its processes are its own affair
     planned = service.workers.value
+    until = time.monotonic() + SETTLES_S
+    while True:
+        processes = eyes.processes()
+        pids = worker_pids(service.server, planned, processes, eyes.root)
+        if len(pids) == planned or time.monotonic() > until:
+            break
+        time.sleep(EVERY_S)
     (evidence if len(pids) == planned else wrong).append(f"{instance.name}: {len(pids)} workers, {planned} planned")
     threads = [process.threads for process in processes if process.pid in pids]
     evidence.append(f"{instance.name}: operating system threads per worker: {', '.join(map(str, threads))}")
@@ -57,6 +71,7 @@ def _compare_workers(
                 wrong.append(f"{instance.name}, worker {pid}: {key} is {has.get(key)!r}, planned {value!r}")
     if expected and pids:
         evidence.append(f"{instance.name}: {len(expected)} planned variables: {', '.join(sorted(expected))}")
+    return len(pids) == planned
 
 
 def _compare_limit(run: Run, instance: Instance, evidence: list[str], wrong: list[str]) -> bool:
