@@ -89,7 +89,7 @@ class Watch:
         )
 
     def _of_libraries_in_use(self, processes: Sequence[ProcessReading]) -> int:
-        """Referenced since the marks were last taken off; of processes begun since then, from their start. It errs high:
+        """Referenced since the marks were last taken off; of processes begun since then, from their start. Errs high:
         a page that anybody read meanwhile (who copied the interpreter's file) has the mark too."""
         weights = [mapped_of(processes, files, referenced=True) for files in self._weights.values()]
         return sum(by_file(processes, shm=False, referenced=True).values()) - sum(weights)
