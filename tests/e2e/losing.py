@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from mlpack.launchers.container import Container
 from mlpack.plan import Plan
 from mlpack.process import run
+from mlpack.verify.checks.memory import band, held_bytes
 from mlpack.verify.seeing import HostEyes
 from mlpack.verify.watch import Watch, begin
 
@@ -60,26 +61,32 @@ def trial(
     patience_s: float,
     events: Mapping[str, tuple[float, Callable[[], object]]],
     most_open: int = 300,
+    at_a_look: int = 300,
 ) -> dict[str, Any]:
     """Queue ``tasks``, kill ``kills`` processes that run one, and say how every task ended.
 
     ``events``: by name, a share of the tasks and what happens once so many have ended. ``patience_s``: without a task
     that ends, nothing is coming any more: above the redelivery time. ``most_open``: tasks queued at once at most.
-    Kills are spread by how many tasks have ended, not by time.
+    ``at_a_look``: tasks sent between two looks at most: where sending is slow, nobody would be killed meanwhile.
+    Kills are spread by how many tasks have ended, not by time. ``struck``: of the kills, those that ended a run.
     """
     draw, numbers, began = random.Random(seed), dict[str, int](), time.monotonic()
     ended, happened, killed, moved = dict[str, Row](), list[str](), 0, time.monotonic()
+    aimed = list[tuple[str, int]]()
     while len(ended) < tasks and time.monotonic() - moved < patience_s:
-        while len(numbers) < tasks and len(numbers) - len(ended) < most_open:
+        for _ in range(min(at_a_look, tasks - len(numbers), most_open - len(numbers) + len(ended))):
             numbers[system.send(len(numbers))] = len(numbers)
         running = []
         for task, row in system.rows().items():
             if task in numbers and task not in ended and row.state in ENDED:
                 ended[task], moved = row, time.monotonic()
             elif task in numbers and row.state == "running" and row.pid:
-                running.append(row.pid)
+                running.append((task, row))
         if running and killed < kills and len(ended) >= (killed + 1) * tasks * 0.8 / kills - 3:
-            killed += kill(system.worker(), draw.choice(running))
+            task, row = draw.choice(running)
+            if row.pid and kill(system.worker(), row.pid):
+                killed += 1
+                aimed.append((task, row.attempts))
         for name, (share, act) in events.items():
             if name not in happened and len(ended) >= share * tasks:
                 act()
@@ -106,6 +113,7 @@ def trial(
         "states": dict(Counter(row.state for row in ended.values())),
         "reasons": dict(Counter(row.reason for row in ended.values() if row.reason)),
         "kills": killed,
+        "struck": sum(task in ended and ended[task].attempts > attempts for task, attempts in aimed),
         "happened": happened,
         "ran_again": sum(row.attempts > 1 for row in ended.values()),
         "ended_otherwise": len(wrong),
@@ -160,16 +168,19 @@ def watched(plan: Plan, folder: Path, containers: Mapping[str, str]) -> Iterator
 
 
 def memory_table(plan: Plan, watches: Mapping[str, Watch], requests: int) -> dict[str, dict[str, Any]]:
-    """Per service: limit, prediction, highest need (MiB), kills for memory."""
+    """Per service: limit, prediction, highest need (MiB), whether that is in verify's band, kills for memory."""
     found = {}
     for name, watch in watches.items():
         service = plan.services[name]
         measured = watch.measurement(service, requests)
+        low, high, words = band(service)
         found[name] = {
             "limit_mib": round(measured.limit_bytes / 2**20),
             "predicted_mib": round(measured.predicted_bytes / 2**20),
             "peak_mib": round(measured.peak_need_bytes / 2**20, 1),
             "of_prediction": round(measured.peak_need_bytes / measured.predicted_bytes, 2),
+            "band": words,
+            "in_band": low <= measured.peak_need_bytes and held_bytes(measured, service) <= high,
             "oom_kills": measured.oom_kills,
             "prediction": service.footprint_source,
         }
