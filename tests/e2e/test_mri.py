@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,19 +148,45 @@ def test_a_killed_process_costs_no_job(units: Units) -> None:
     assert units.host.show(units.unit("worker"), "MainPID") == main
 
 
-def test_a_killed_worker_is_started_again(units: Units) -> None:
-    before = units.host.show(units.unit("worker"), "MainPID")
-    units.host.run("sh", "-c", f"kill -KILL {before}")
-    deadline = time.monotonic() + 60
-    while (
-        units.host.show(units.unit("worker"), "ActiveState") != "active"
-        or units.host.show(units.unit("worker"), "MainPID") == before
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+def test_a_killed_worker_is_started_again_and_so_is_one_that_hangs(units: Units) -> None:
+    """SIGKILL to the parent; then SIGSTOP: it lives, and its watchdog ends it, soon by a drop-in of the test's."""
+    unit, show = units.unit("worker"), units.host.show
+    planned = units.lock.plan.services["worker"].times.redelivery_s
+    assert planned is not None
+    assert waited(lambda: show(unit, "WatchdogUSec"), lambda said: said != "0") == span(planned.value)
+    drop_in = f"/run/systemd/system/{unit}.d/soon.conf"
+    line = f"[Service]\nEnvironment=MLPACK_SILENT_S={SOON_S}\n"
+    units.host.run("sh", "-c", f"mkdir -p {Path(drop_in).parent}; printf '{line}' >{drop_in}; systemctl daemon-reload")
+    first = show(unit, "MainPID")
+    units.host.run("kill", "-KILL", first)
+    again = waited(lambda: show(unit, "MainPID"), lambda pid: pid not in ("0", first))
+    wait_active(units.host, unit)
+    waited(lambda: show(unit, "WatchdogUSec"), lambda said: said == span(SOON_S))
+    units.host.run("sh", "-c", f"rm {drop_in}; systemctl daemon-reload; kill -STOP {again}")
     (answer,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
-    (said,) = units.ask("wait", str(answer["said"]["id"]))
-    assert said["said"]["state"] == "done"
+    waited(lambda: show(unit, "MainPID"), lambda pid: pid not in ("0", again))
+    said = units.host.run("journalctl", "--unit", unit, "--no-pager", "--output=cat").stdout
+    assert "Watchdog timeout" in said
+    (ended,) = units.ask("wait", str(answer["said"]["id"]))
+    assert ended["said"]["state"] == "done"
+
+
+SOON_S = 6
+
+
+def span(seconds: int) -> str:
+    """As systemd shows it: 1min 30s."""
+    minutes, rest = divmod(seconds, 60)
+    return " ".join([*([f"{minutes}min"] if minutes else []), *([f"{rest}s"] if rest else [])])
+
+
+def waited(ask: Callable[[], str], enough: Callable[[str], bool]) -> str:
+    """What ``ask`` says once it is enough."""
+    deadline = time.monotonic() + 90
+    while not enough(said := ask()):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.3)
+    return said
 
 
 TASKS, KILLS = 120, 21

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from tests.artifacts import texts
 from tests.planner.build import CELERY
 from tests.planner.build import plan as make_plan
 
+from mlpack.plan import Plan
 from mlpack.process import run
 from mlpack.servers.celery import argv
 from mlpack.servers.heartbeat import heartbeat_path
@@ -33,7 +37,7 @@ def test_the_worker_imports_what_its_check_reads() -> None:
 
 @pytest.mark.parametrize(
     ("service", "more"),
-    [({"pool": "solo"}, {}), ({"target": "systemd"}, {}), ({"image": "own:1"}, {}), ({}, {"dockerfile": "Dockerfile"})],
+    [({"pool": "solo"}, {}), ({"image": "own:1"}, {}), ({}, {"dockerfile": "Dockerfile"})],
 )
 def test_who_has_none(service: dict[str, Any], more: dict[str, Any]) -> None:
     plan = make_plan({"jobs": {**CELERY, **service}}, build=BUILD | more)
@@ -53,3 +57,51 @@ def test_the_mark_is_looked_at(tmp_path: Path) -> None:
     os.utime(mark, (time.time() - 60, time.time() - 60))
     done = run(check, check=False)
     assert (done.code, "60 s ago" in done.stdout) == (1, True)
+
+
+def unit(plan: Plan) -> list[str]:
+    """The lines of the worker's unit that are about its watchdog."""
+    lines = texts(plan)["shop-jobs.service"].splitlines()
+    return [line for line in lines if line.startswith(("NotifyAccess", "Environment=MLPACK", "WatchdogSec"))]
+
+
+def test_a_unit_imports_what_tells_systemd() -> None:
+    plan = make_plan({"jobs": CELERY}, build=BUILD, target="systemd")
+    words = argv(plan, "jobs")
+    assert words[words.index("--include") + 1] == "deploy.prod.systemd.jobs_watchdog"
+    again = plan.services["jobs"].times.redelivery_s
+    assert again is not None
+    assert unit(plan) == ["NotifyAccess=main", f"Environment=MLPACK_SILENT_S={again.value}"]
+    assert heartbeat_path(plan, "jobs") is None
+
+
+def test_a_solo_unit_tells_nothing() -> None:
+    plan = make_plan({"jobs": {**CELERY, "pool": "solo"}}, build=BUILD, target="systemd")
+    assert "--include" not in argv(plan, "jobs")
+    assert unit(plan) == []
+    assert "jobs_watchdog.py" not in texts(plan)
+
+
+@pytest.mark.parametrize(("silent", "told"), [("7", b"WATCHDOG_USEC=7000000\nWATCHDOG=1"), ("0", None), (None, None)])
+def test_each_heartbeat_is_told_and_nobody_who_hears_nothing_is_hindered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str | None, told: bytes | None
+) -> None:
+    """The module itself, with a signal in Celery's place."""
+    receivers: list[Callable[[], None]] = []
+    signals = SimpleNamespace(heartbeat_sent=SimpleNamespace(connect=receivers.append))
+    monkeypatch.setitem(sys.modules, "celery", SimpleNamespace(signals=signals))
+    monkeypatch.setitem(sys.modules, "celery.signals", signals)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.delenv("MLPACK_SILENT_S", raising=False)
+    if silent is not None:
+        monkeypatch.setenv("MLPACK_SILENT_S", silent)
+    text = texts(make_plan({"jobs": CELERY}, build=BUILD, target="systemd"))["jobs_watchdog.py"]
+    exec(compile(text, "jobs_watchdog.py", "exec"), {})
+    assert len(receivers) == (told is not None)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        for tell in receivers:
+            tell()  # nobody listens yet: no error
+        heard.bind(str(tmp_path / "notify"))
+        for tell in receivers:
+            tell()
+            assert heard.recv(200) == told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
+from mlpack.servers.heartbeat import SILENT_VARIABLE, silent_s, watchdog_path
 from mlpack.targets.base import containers
 from mlpack.targets.images import profile_suffix
 from mlpack.targets.systemd import services
@@ -18,7 +19,7 @@ from mlpack.targets.systemd_programs import (
 )
 from mlpack.targets.systemd_script import SYSTEMD_AT_LEAST
 from mlpack.targets.systemd_unit import unit_name, unit_view
-from mlpack.units import show_mib
+from mlpack.units import show_duration, show_mib
 
 
 def units_view(plan: Plan) -> dict[str, object]:
@@ -38,6 +39,17 @@ def units_view(plan: Plan) -> dict[str, object]:
         "pythons": sorted({python_of(plan, name) for name in names if runs_code(plan, name)}),
         "own_python": own_environment(plan),
         "systemd_at_least": SYSTEMD_AT_LEAST,
+        "watched": [
+            {"unit": unit_name(plan, name), "silent": show_duration(silent_s(plan, name))}
+            for name in names
+            if watchdog_path(plan, name)
+        ],
+        "unwatched": [
+            unit_name(plan, name)
+            for name in names
+            if plan.services[name].server == "celery" and not watchdog_path(plan, name)
+        ],
+        "silent_variable": SILENT_VARIABLE,
         "programs": [PROGRAMS[plan.services[name].server] for name in names if not runs_code(plan, name)],
     }
 

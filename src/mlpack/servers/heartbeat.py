@@ -1,4 +1,5 @@
-"""How a Celery worker's health is told: a mark that its parent leaves at every heartbeat, and a look at its age.
+"""How a Celery worker's health is told: in containers by a mark that its parent leaves at every heartbeat, and a look
+at its age; in units by the same heartbeat, sent to systemd as a sign of life for its watchdog.
 
 `celery inspect ping` would import the app beside the running one (245 MiB and 3.2 s with torch, facts.md). The mark is
 left by the signal `heartbeat_sent` (celery/worker/heartbeat.py), which comes from the loop that takes tasks.
@@ -10,6 +11,8 @@ from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder
 
 TEMPLATE = "servers/celery/heartbeat.py.j2"
+WATCHDOG_TEMPLATE = "targets/systemd/watchdog.py.j2"
+SILENT_VARIABLE = "MLPACK_SILENT_S"
 OLDEST_S = 30
 """Celery sends one each 2 s; on a machine ten times overloaded 30 s are still none."""
 
@@ -17,19 +20,45 @@ OLDEST_S = 30
 def heartbeat_path(plan: Plan, name: str) -> str | None:
     """The rendered file of service ``name``, relative to the project; None where there is none.
 
-    Units have no health check. A solo worker is deaf during a task, and so sends nothing (measured, facts.md). Images
-    of the user's own may start Celery in another folder than the project's, where it would not find the module.
+    Units have a watchdog. Images of the user's own may start Celery in another folder than the project's, where it
+    would not find the module.
     """
     service, spec = plan.services[name], plan.spec.services[name]
     dockerfile = (spec.build and spec.build.dockerfile) or plan.spec.build.dockerfile
-    if service.server != "celery" or service.target == "systemd" or spec.pool == "solo" or spec.image or dockerfile:
+    if not _beats(plan, name) or service.target == "systemd" or spec.image or dockerfile:
         return None
     return f"{deploy_folder(plan.profiles)}/{name}_heartbeat.py"
 
 
+def watchdog_path(plan: Plan, name: str) -> str | None:
+    """The rendered file of service ``name`` where it is a unit; None where nothing is told to systemd.
+
+    A watchdog that ends what nothing starts again would be no help.
+    """
+    unit = plan.services[name].target == "systemd" and plan.spec.settings.restart != "no"
+    if not unit or not _beats(plan, name):
+        return None
+    return f"{deploy_folder(plan.profiles)}/systemd/{name}_watchdog.py"
+
+
+def silent_s(plan: Plan, name: str) -> int:
+    """How long a unit's worker may say nothing before systemd ends it: as long as the broker waits for its tasks.
+
+    A lost broker makes it silent too. After the redelivery time, twice the hard limit, every task that it had has ended
+    or is another's, so that nothing is lost by a restart that was not needed.
+    """
+    again = plan.services[name].times.redelivery_s
+    return max(OLDEST_S, again.value if again else 0)
+
+
+def _beats(plan: Plan, name: str) -> bool:
+    """A solo worker is deaf during a task, and so sends nothing (measured, facts.md)."""
+    return plan.services[name].server == "celery" and plan.spec.services[name].pool != "solo"
+
+
 def heartbeat_module(plan: Plan, name: str) -> str | None:
-    """The same as Celery imports it from the project's folder, in which it runs."""
-    path = heartbeat_path(plan, name)
+    """Whichever of the two it has, as Celery imports it from the project's folder, in which it runs."""
+    path = heartbeat_path(plan, name) or watchdog_path(plan, name)
     return path.removesuffix(".py").replace("/", ".") if path else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
+from mlpack.servers.heartbeat import SILENT_VARIABLE, WATCHDOG_TEMPLATE, watchdog_path
 from mlpack.servers.paths import deploy_folder
 from mlpack.spec import ServerName
 from mlpack.targets.base import File, Requirements
@@ -32,6 +33,8 @@ def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
         File(f"{folder}/{grouping(plan)}", "targets/systemd/group.target.j2", {"header": HEADER, "name": plan.name})
     ]
     for name in services(plan):
+        if path := watchdog_path(plan, name):
+            made.append(File(path, WATCHDOG_TEMPLATE, {"header": HEADER, "variable": SILENT_VARIABLE}))
         values = {"header": HEADER, **unit_view(plan, name)}
         made.append(File(f"{folder}/{unit_name(plan, name)}", "targets/systemd/unit.service.j2", values))
         lines = {"header": HEADER, "service": name, "variables": variables(plan, name)}

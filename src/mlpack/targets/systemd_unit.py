@@ -7,6 +7,7 @@ from typing import Any
 
 from mlpack.plan import Plan, ServicePlan
 from mlpack.servers import SERVERS
+from mlpack.servers.heartbeat import SILENT_VARIABLE, silent_s, watchdog_path
 from mlpack.servers.paths import deploy_folder, ready_folder, volume_path
 from mlpack.servers.wiring import upstreams
 from mlpack.targets.systemd_hardening import hardening
@@ -67,6 +68,7 @@ def unit_view(plan: Plan, name: str) -> dict[str, Any]:
         "argv": unit_argv(plan, name),
         "wait": _wait(plan, name),
         "wait_because": service.health.start_period_s.because if service.health else "",
+        "silent": (SILENT_VARIABLE, str(silent_s(plan, name))) if watchdog_path(plan, name) else None,
         "start_s": f"{start_s(plan, name)}s",
         "stop_s": f"{service.times.stop_grace_s.value}s",
         "stop_because": service.times.stop_grace_s.because,
