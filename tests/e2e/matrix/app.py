@@ -17,6 +17,12 @@ MODE = os.environ.get("MODE", "ok")
 SPIN_S = float(os.environ.get("SPIN_S", "0.004"))
 SLEEP_S = float(os.environ.get("SLEEP_S", "0"))
 MIB = 1024**2
+LATE = 40
+"""Answers of one worker after which it is under load: what comes before asks for far fewer."""
+GREEDY = "with open('/proc/self/oom_score_adj', 'w') as f: f.write('1000')\nx = b'x' * (300 * 1024**2)"
+"""A program that needs more than there is, and asks the kernel to kill it before all others. One only, and while nobody
+else is asked anything: what a dying process held is free a moment after the kernel has ceased to wait for it, and whoever
+wants a page in that moment is killed as well: a worker now and then, and its answer with it."""
 started = time.monotonic()
 held: list[object] = []
 lock = threading.Lock()
@@ -105,8 +111,8 @@ def misbehave() -> None:
     answered.append(1)
     if MODE == "oom":
         held.append(b"x" * (300 * MIB))
-    if MODE == "oom-child" and len(answered) == 1:
-        subprocess.run([sys.executable, "-c", "x = b'x' * (300 * 1024**2)"], check=False)
+    if MODE == "oom-child" and len(answered) == LATE and my_number() == 1:
+        subprocess.run([sys.executable, "-c", GREEDY], check=False)
     if MODE == "slow":
         time.sleep(60)
     if MODE == "hangs-later" and len(answered) > 20:
@@ -172,3 +178,9 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     if asked is None:
         return answer(start_response, "400 Bad Request", {"error": "not what is asked for"})
     return answer(start_response, "200 OK", {"y": predict(asked["x"])})
+
+
+if __name__ == "__main__":  # one process without a master: what ends it ends the container
+    from wsgiref.simple_server import make_server
+
+    make_server("0.0.0.0", 8000, app).serve_forever()
