@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpack.client.load import LEAST_S, NOT_SENT, Outcome, histogram, load, nearest_rank
+from mlpack.client.load import LEAST_S, NOT_SENT, Enough, Outcome, histogram, load, nearest_rank
 from mlpack.errors import UsageError, VerifyError
 
 
@@ -53,6 +53,27 @@ def test_percentiles_are_of_right_answers_and_errors_are_counted_by_kind() -> No
 def test_nothing_right_is_zeros_not_a_crash() -> None:
     result = load(lambda _: Outcome(1.0, "status 500"), 3, 9, deadline_s=60)
     assert (result.errors, result.p99_s, result.max_s, result.requests_per_s) == (3, 0.0, 0.0, 0.0)
+
+
+def test_enough_ends_a_load_of_slow_requests_but_not_before_the_least() -> None:
+    now = 0.0
+
+    def send(_: int) -> Outcome:
+        nonlocal now
+        now += 1.0
+        return Outcome(1.0)
+
+    by_time = load(send, 200, 1, deadline_s=900, enough=Enough(5, 9.5), clock=lambda: now)
+    assert (by_time.requests, by_time.errors) == (10, 0)
+    now = 0.0
+    by_count = load(send, 200, 1, deadline_s=900, enough=Enough(20, 9.5), clock=lambda: now)
+    assert (by_count.requests, by_count.errors) == (20, 0)
+    now = 0.0
+    quick = load(send, 8, 1, deadline_s=900, enough=Enough(5, 9.5), clock=lambda: now)
+    assert quick.requests == 8, "all, where they are quick"
+    now = 0.0
+    late = load(send, 200, 1, deadline_s=3.5, enough=Enough(20, 9.5), clock=lambda: now)
+    assert (late.requests, late.error_kinds) == (20, {NOT_SENT: 16}), "what is missing of the least was not sent"
 
 
 def test_after_the_deadline_nothing_is_sent_and_that_is_an_error() -> None:

@@ -105,6 +105,7 @@ PRELOAD: dict[str, Any] = {"preload": hand.d(True), "fork_point": "after-load"}
 QUICK = hand.service_plan().times.model_copy(update={"request_s": hand.d(0.1)})
 SHORT = hand.service_plan().times.model_copy(update={"worker_s": hand.d(2)})
 TMPFS = {"tmpfs": ["/tmp:size=8m,mode=1777"]}
+ALONE = {"workers": 1, "command": ["python3", "/opt/hand/app.py"]}
 SLOW = {"environment": {"SLEEP_S": "0.5"}}
 
 FAULTS: dict[str, Fault] = {
@@ -177,7 +178,13 @@ FAULTS: dict[str, Fault] = {
         "memory", ("of the prediction, allowed",), "prediction-off", plan={"peak_mib": 20}, also=("load",)
     ),
     "oom-child": Fault(
-        "memory", ("the kernel killed", "for memory (oom_kill)"), "oom", ("services.web.memory",), also=("load",)
+        "memory",
+        ("the kernel killed", "for memory (oom_kill)"),
+        "oom",
+        ("services.web.memory",),
+        requests=100,  # a worker's fortieth starts the child
+        concurrency=1,
+        also=("load",),
     ),
     "mapped": Fault(
         "memory",
@@ -218,6 +225,13 @@ FAULTS: dict[str, Fault] = {
         "hung-stays",
         arguments=("--timeout", "0"),
         update={"times": SHORT},
+    ),
+    "not restarted": Fault(
+        "recovers",
+        ("did not come back", "its restart policy is no"),
+        "not-restarted",
+        compose={**ALONE, "restart": "no"},
+        plan={"server": "uvicorn", "workers": 1},
     ),
     "writes": Fault("writes", ("/var/tmp/",), "writes-outside", also=("ready",)),
     "deaf": Fault("stops", ("did not stop within its grace period",), "no-graceful-stop", arguments=CONF),

@@ -40,10 +40,10 @@ def plan_of(limit_mib: int = 128, *, peak_mib: int = 33, **values: Any) -> Servi
     return hand.service_plan(memory=memory, **{"start_period_s": 10, **values})
 
 
-def ask(root: Path, service: ServicePlan | None = None, **values: Any) -> VerifyReport:
+def ask(root: Path, service: ServicePlan, *, thorough: bool) -> VerifyReport:
     """Verify with the compose launcher."""
-    lock = hand.lock(hand.plan(service or plan_of(), hand.spec(**values)))
-    return verify(root, lock, launcher="compose", host=hand.host())
+    lock = hand.lock(hand.plan(service, hand.spec()))
+    return verify(root, lock, launcher="compose", host=hand.host(), thorough=thorough)
 
 
 def text(result: CheckResult) -> str:
@@ -51,10 +51,12 @@ def text(result: CheckResult) -> str:
     return "\n".join((result.summary, *result.evidence, result.hint or ""))
 
 
-def test_a_right_service_passes(project: Project, nothing_left: Look) -> None:
+def test_a_right_service_passes(project: Project, nothing_left: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked thoroughly: a worker is frozen although its limit is longer than is waited for else."""
+    monkeypatch.setattr("mlpack.verify.checks.recovers.HANG_MOST_S", 2.0)
     service = plan_of(environment={"MODE": "ok"})
     service = service.model_copy(update={"times": service.times.model_copy(update={"worker_s": hand.d(3)})})
-    report = ask(project(arguments=("--timeout", "3")), service)
+    report = ask(project(arguments=("--timeout", "3")), service, thorough=True)
     unproven = [r for r in report.checks if r.status == "not_proven"]
     # another container of the same base image may run here: then the report says whose pages the limit did not see
     assert all("cached by others" in r.summary for r in unproven), unproven
@@ -107,6 +109,19 @@ def test_waiting_for_the_quota_is_told_from_filling_it(
     assert tuple(patch.path for patch in found.patches) == (POOL.patches if waits else ())
 
 
+def test_a_service_of_one_process_is_started_again_by_its_keeper(tmp_path: Path, matrix_image: str) -> None:
+    """Killed under a request: the compose file's policy, which the trial had turned off, brings it back elsewhere."""
+    fault = FAULTS["not restarted"]
+    healthy = replace(fault, compose={**fault.compose, "restart": "on-failure"}, also=("stops", "oom_kills"))
+    report = plant("ok", healthy, tmp_path, matrix_image)
+    assert [r.name for r in report.checks if r.status == "failed"] == [], report.checks
+    found = check(report, "recovers")
+    assert found.status == "passed"
+    assert "its one process was killed under a request" in text(found)
+    assert "and answers rightly (restart: on-failure)" in text(found)
+    assert "stopped after" in text(check(report, "stops")), "what was started again can be told to stop"
+
+
 def test_input_that_the_app_does_not_check_is_said(tmp_path: Path, matrix_image: str) -> None:
     report = plant("unchecked", Fault("refuses", (), requests=4), tmp_path, matrix_image)
     found = check(report, "refuses")
@@ -124,6 +139,7 @@ def reports(matrix_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         patch.setattr("mlpack.verify.checks.every_worker.LEAST_S", 4.0)
         patch.setattr("mlpack.verify.checks.every_worker.MISSING_S", 2.0)
         patch.setattr("mlpack.verify.checks.recovers.MISSING_S", 3.0)
+        patch.setattr("mlpack.verify.restarted.GONE_S", 3.0)
         patch.setattr("mlpack.verify.checks.refuses.LEAST_S", 2.0)
         patch.setattr("mlpack.verify.checks.ready.MARGIN_S", 3.0)
         patch.setattr("mlpack.verify.checks.starts.LEAST_TIMEOUT_S", 3.0)

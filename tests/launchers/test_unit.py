@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from tests.targets.test_systemd import hybrid, made
 
 from mlpack.errors import VerifyError
-from mlpack.launchers import systemd, unit_traces
+from mlpack.launchers import systemd, unit, unit_traces
 from mlpack.launchers.base import Deployment
 from mlpack.launchers.owner import current_owner, parse_owner
 from mlpack.launchers.unit import Unit, unit_state
 from mlpack.launchers.unit_traces import NOTE
+from mlpack.process import Completed
 from mlpack.verify import _choose
 
 
@@ -92,3 +94,25 @@ def test_a_trial_notes_what_it_will_make_before_it_is_made(tmp_path: Path, monke
         "/opt/shop/data",
     }
     assert traces.user == "shop"
+
+
+def test_a_unit_of_a_trial_may_be_restarted_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial's note turns restarts off; without that line the unit's own policy is in force, and then again not."""
+    monkeypatch.setattr(unit_traces, "DROP_INS", tmp_path)
+    asked: list[tuple[str, ...]] = []
+
+    def answer(words: Sequence[str], **_: object) -> Completed:
+        asked.append(tuple(words))
+        return Completed(tuple(words), 0, "always\n", "")
+
+    monkeypatch.setattr(unit, "run", answer)
+    unit_traces.traces_of(made(), tmp_path / "install.sh", current_owner())
+    note = tmp_path / "shop-web.service.d" / NOTE
+    before = note.read_text()
+    keeping = unit.Unit(made(), "web").let_restart(on=True)
+    assert (keeping.policy, keeping.problem) == ("always", None)
+    assert "Restart" not in note.read_text()
+    assert note.read_text().startswith("# owner: "), "whose trial it is stays known"
+    assert ("systemctl", "daemon-reload") in asked
+    unit.Unit(made(), "web").let_restart(on=False)
+    assert note.read_text() == before

@@ -33,6 +33,17 @@ def test_a_straight_line_is_its_slope_whatever_single_readings_do() -> None:
     assert growth(first, second, 10) == pytest.approx(100 * KIB, rel=0.02)
 
 
+def test_a_short_first_look_finds_what_a_long_series_would() -> None:
+    """A small leak that ``SPANS`` readings show, looked at in ``LEAST_SPANS``; the long second series judges."""
+    kept = 18 * KIB
+    short = [100 * MIB + i * kept for i in range(LEAST_SPANS)]
+    long = [200 * MIB + i * kept for i in range(SPANS)]
+    assert not suspicious(short), "in a series of its own it would be noise"
+    assert suspicious(short, SPANS)
+    assert growth(short, long, 1) == pytest.approx(kept)
+    assert growth(short, [200 * MIB] * SPANS, 1) == 0
+
+
 HEALTHY: dict[str, Callable[[int], float]] = {
     "flat": lambda _: 0,
     "one step": lambda i: 0 if i < 5 else 30 * MIB,

@@ -47,6 +47,8 @@ def test_a_right_service_passes(fake_project: Path) -> None:
     assert "web-1: 2 of 2 workers" in check(report, "every_worker").evidence[0]
     assert report.load is not None
     assert (report.load.requests, report.load.errors) == (20, 0)
+    hung = "web-1: its server replaces a worker that hangs after 10 s; not tried: would take up to 15 s"
+    assert any(line.startswith(hung) for line in check(report, "recovers").evidence)
     assert any("read-only root" in line for line in report.not_limited)
     assert left_here(os.getpid()) == []
 

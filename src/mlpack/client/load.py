@@ -30,6 +30,14 @@ class Outcome:
     """What went wrong, for the reader."""
 
 
+@dataclass(frozen=True)
+class Enough:
+    """No request starts once ``requests`` were sent and ``after_s`` have passed."""
+
+    requests: int
+    after_s: float
+
+
 def nearest_rank(ordered: Sequence[float], share: float) -> float:
     """The percentile of ``ordered`` (ascending) by the nearest-rank method: the smallest value that at least
     ``share`` of all do not exceed; 0.0 of none. It is always a value that was measured."""
@@ -65,6 +73,7 @@ def load(
     deadline_s: float,
     *,
     saw: Callable[[Outcome], None] | None = None,
+    enough: Enough | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoadResult:
     """Call ``send(0)``, ``send(1)``, ... ``requests`` times, ``concurrency`` at once, each as soon as one ends.
@@ -72,6 +81,7 @@ def load(
     ``send`` bounds its own time; none starts after ``deadline_s``, and what was not sent counts as an error.
     ``saw`` is told each outcome, one at a time (progress, evidence). Latencies are those of right answers. An
     exception of ``send`` ends the load and is raised. Raises UsageError for counts below 1 or too many at once.
+    ``enough``: when fewer than ``requests`` will do; the result then counts those that were sent.
     """
     if requests < 1 or not 1 <= concurrency <= MAX_CONCURRENCY:
         raise UsageError(f"a load needs 1 request or more, and 1 to {MAX_CONCURRENCY} at once")
@@ -82,12 +92,13 @@ def load(
     failures: list[BaseException] = []
     sent = 0
     stop = threading.Event()
-    deadline = math.inf
+    deadline = enough_at = math.inf
+    least = requests if enough is None else min(requests, enough.requests)
 
     def next_index() -> int | None:
         nonlocal sent
         with guard:
-            if stop.is_set() or sent >= requests or clock() >= deadline:
+            if stop.is_set() or sent >= requests or clock() >= (deadline if sent < least else enough_at):
                 return None
             sent += 1
             return sent - 1
@@ -114,6 +125,7 @@ def load(
             thread.start()
         start = clock()
         deadline = start + deadline_s
+        enough_at = deadline if enough is None else min(deadline, start + enough.after_s)
         ready.wait()
         for thread in threads:
             thread.join()
@@ -123,7 +135,7 @@ def load(
         raise
     if failures:
         raise failures[0]
-    return _result(outcomes, requests, concurrency, clock() - start)
+    return _result(outcomes, requests if enough is None else max(least, sent), concurrency, clock() - start)
 
 
 def _result(outcomes: Sequence[Outcome], requests: int, concurrency: int, duration_s: float) -> LoadResult:

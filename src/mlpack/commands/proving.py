@@ -24,6 +24,7 @@ def verify(
     annotate: Annotated[str, typer.Option(help="auto, github, gitlab or never: findings for the CI's pages.")] = "auto",
     fix: Annotated[bool, typer.Option("--fix", help="Change mlpack.yaml as failed checks propose.")] = False,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Keep what was measured in footprint.json.")] = False,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Try also what is left out as it takes long.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the value itself as JSON.")] = False,
 ) -> None:
     """Start what was rendered, ask it real questions under its limits, and report."""
@@ -34,6 +35,7 @@ def verify(
         as_json=as_json,
         fix=fix,
         calibrate=calibrate,
+        thorough=thorough,
         annotate=annotate,
     )
     raise typer.Exit(code)

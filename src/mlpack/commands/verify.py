@@ -31,12 +31,14 @@ def verify_command(
     annotate: str = "never",
     fix: bool = False,
     calibrate: bool = False,
+    thorough: bool = False,
 ) -> int:
     """Verify deploy/<profiles>: 0 when no check failed, 1 when one did, 4 where the planned cards are not here.
 
     The report is also kept in ``report_files``, each in the form of its name; as verify.json beside the rendered
     files, which it is not one of, unless one of them is JSON. ``annotate``: see commands.annotate.
-    ``fix``: change mlpack.yaml as the failed checks propose. ``calibrate``: keep what was measured."""
+    ``fix``: change mlpack.yaml as the failed checks propose. ``calibrate``: keep what was measured. ``thorough``: try
+    also what takes long."""
     for path in report_files:
         require_form(path)
     ci = require_ci(annotate)
@@ -49,7 +51,14 @@ def verify_command(
             where=str(folder.relative_to(root)),
             hint=f"render it first: mlpack render {' '.join(profiles)}",
         )
-    report = verify(root, lock, launcher=None if launcher == "auto" else launcher, python=python, progress=progress)
+    report = verify(
+        root,
+        lock,
+        launcher=None if launcher == "auto" else launcher,
+        python=python,
+        progress=progress,
+        thorough=thorough,
+    )
     if as_json:
         say(report.to_json().rstrip())
     else:

@@ -55,6 +55,15 @@ class State:
     """starting, healthy, unhealthy; None where nobody checks."""
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """What starts an instance again when it ends. ``policy``: in the keeper's words, as rendered; ``problem``: why it
+    cannot be put in force here, None when it is."""
+
+    policy: str
+    problem: str | None = None
+
+
 class Instance(Protocol):
     """One running copy of a service: a container, or a group of local processes."""
 
@@ -98,6 +107,12 @@ class Instance(Protocol):
 
     def logs(self, lines: int = LOG_LINES) -> tuple[str, ...]:
         """The last ``lines`` lines it wrote."""
+
+    def let_restart(self, *, on: bool) -> Keeping:
+        """Let its keeper start it again when it ends, as it would in earnest (``on``), or, as in every trial, not."""
+
+    def look_again(self) -> None:
+        """Its keeper has started it anew: find out where it answers now."""
 
 
 Seen = Callable[[Instance], None]

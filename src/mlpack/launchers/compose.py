@@ -15,6 +15,7 @@ from mlpack.launchers import engine
 from mlpack.launchers.base import Built, Deployment, Instance, LauncherName, Say, Seen, State
 from mlpack.launchers.build_log import error_of, worth_showing
 from mlpack.launchers.certificates import local_caddyfiles
+from mlpack.launchers.compose_config import NO_RESTART, platforms, restart_policies, written_folders
 from mlpack.launchers.container import Container
 from mlpack.launchers.events import Event, Following
 from mlpack.launchers.image_files import image_folders, image_ids, remove_replaced
@@ -77,6 +78,7 @@ class Composed:
         self._known: dict[str, Container] = {}
         self._told: set[str] = set()
         self._started_at: dict[str, float] = {}
+        self._policies: dict[str, str] = {}
         self.not_limited: tuple[str, ...] = ()
 
     def build(self) -> Built:
@@ -136,6 +138,7 @@ class Composed:
         if ident not in self._known:
             deployment = self._deployment
             self._known[ident] = Container(ident, deployment.environ, deployment.plan, deployment.folder)
+            self._known[ident].policy = self._policies.get(self._known[ident].service, NO_RESTART)
         return self._known[ident]
 
     def stop(self) -> tuple[str, ...]:
@@ -178,6 +181,7 @@ class Composed:
         rendered = [folder / COMPOSE_FILE, *further]
         self._files = tuple(rendered)
         below = self._config()
+        self._policies = restart_policies(below)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{owner.project}-"))  # 0700: it may hold a proxy's password
         (self._scratch / OWNER_FILE).write_text(owner.label, encoding="utf-8")
         for line in written_folders(below):
@@ -231,20 +235,3 @@ class Composed:
 def _is_wrong(state: State) -> bool:
     """It ended with an error, or is not healthy: its log may say why the others could not start."""
     return state.health == "unhealthy" or (not state.running and state.exit_code != 0)
-
-
-def written_folders(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """A line for each folder of this machine that a service may write to: requests then leave traces in it."""
-    return tuple(
-        f"{name} writes to {mount['source']}: what requests store there stays"
-        for name, service in config["services"].items()
-        for mount in service.get("volumes") or ()
-        if mount["type"] == "bind" and not mount.get("read_only")
-    )
-
-
-def platforms(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Platforms that the configuration asks for by name, sorted."""
-    services = config["services"].values()
-    named = {service["platform"] for service in services if service.get("platform")}
-    return tuple(sorted(named | {p for service in services for p in (service.get("build") or {}).get("platforms", ())}))

@@ -10,8 +10,9 @@ from typing import Any
 from mlpack.client.trust import Trust
 from mlpack.errors import VerifyError
 from mlpack.launchers import engine
-from mlpack.launchers.base import LOG_LINES, State
+from mlpack.launchers.base import LOG_LINES, Keeping, State
 from mlpack.launchers.certificates import certificate, domain_of
+from mlpack.launchers.compose_config import NO_RESTART
 from mlpack.plan import Plan
 from mlpack.servers.proxy import PLAIN_PORT, TLS_PORT, site
 
@@ -33,18 +34,38 @@ class Container:
         self._environ, self._plan, self._folder, self._proc = environ, plan, folder, proc
         found = engine.inspect(ident, environ)
         if found is None:
-            raise VerifyError(f"container {ident[:12]} is gone", hint="something else removed it: run it again")
+            raise _gone(ident)
         self.container = ident
         labels = found["Config"]["Labels"]
         self.service: str = labels["com.docker.compose.service"]
         self.name = f"{self.service}-{labels['com.docker.compose.container-number']}"
         self.started_s = time.monotonic()
         self.healthy_after_s: float | None = None
-        service = plan.services.get(self.service)
-        scheme = "https" if domain_of(plan, self.service) else "http"
+        self.policy = NO_RESTART
+        """The restart policy of its compose file, in the engine's words; a trial overrides it."""
+        self.url: str | None = None
+        self.plain_url: str | None = None
+        self._find_ports(found)
+
+    def _find_ports(self, found: Mapping[str, Any]) -> None:
+        service = self._plan.services.get(self.service)
+        scheme = "https" if domain_of(self._plan, self.service) else "http"
         self.url = published_url(found, service.port if service else None, scheme)
-        redirects = scheme == "https" and site(plan, self.service).redirects
+        redirects = scheme == "https" and site(self._plan, self.service).redirects
         self.plain_url = published_url(found, PLAIN_PORT, "http") if redirects else None
+
+    def let_restart(self, *, on: bool) -> Keeping:
+        """`docker update --restart`: the compose file's policy, or none."""
+        words = ("update", "--restart", self.policy if on else NO_RESTART, self.container)
+        done = engine.docker(words, self._environ)
+        return Keeping(self.policy, None if done.code == 0 else engine.last_line(done.stderr))
+
+    def look_again(self) -> None:
+        """A free port is another one after each start. Raises VerifyError: it is gone."""
+        found = engine.inspect(self.container, self._environ)
+        if found is None:
+            raise _gone(self.container)
+        self._find_ports(found)
 
     def trust(self) -> Trust | None:
         """A proxy's own certificate, or that of the authority inside its container."""
@@ -75,6 +96,10 @@ class Container:
         """The last lines of stdout and stderr, in the order in which the engine kept them."""
         answer = engine.docker(("logs", "--tail", str(lines), self.container), self._environ)
         return tuple((answer.stdout + answer.stderr).splitlines()[-lines:])
+
+
+def _gone(ident: str) -> VerifyError:
+    return VerifyError(f"container {ident[:12]} is gone", hint="something else removed it: run it again")
 
 
 def published_url(container: Mapping[str, Any], port: int | None, scheme: str = "http") -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlpack.errors import MlpackError
-from mlpack.launchers.base import LOG_LINES, State
+from mlpack.launchers.base import LOG_LINES, Keeping, State
 from mlpack.meter.cgroup import CgroupDirs, read_counters
 from mlpack.meter.cgroup_find import find_cgroup
 
@@ -50,6 +50,13 @@ class LocalInstance:
             return tuple(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
         except OSError:
             return ()
+
+    def let_restart(self, *, on: bool) -> Keeping:  # noqa: ARG002 - the Instance protocol's parameter
+        """Nobody keeps local processes."""
+        return Keeping("none", "local processes are started again by nobody; `--launcher compose` tries it")
+
+    def look_again(self) -> None:
+        """It is never started anew."""
 
     def _oom_killed(self) -> bool:
         found = find_cgroup(Path("/proc"), self.child.pid) if self.child.poll() is None else None

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from mlpack.client.trust import Trust
 from mlpack.errors import MlpackError
-from mlpack.launchers.base import LOG_LINES, State
+from mlpack.launchers.base import LOG_LINES, Keeping, State
 from mlpack.launchers.certificates import domain_of
+from mlpack.launchers.unit_traces import NO_RESTART, note_of
 from mlpack.plan import Plan
 from mlpack.process import run
 from mlpack.servers.proxy import PLAIN_PORT, PROXY_FILES, site
@@ -77,6 +78,22 @@ class Unit:
     def state(self) -> State:
         """As systemd says."""
         return unit_state(shown(self.name))
+
+    def let_restart(self, *, on: bool) -> Keeping:
+        """The unit's own `Restart=`, which a trial's drop-in turns off: without that line it is in force."""
+        note = note_of(self.plan, self.service)
+        try:
+            lines = [line for line in note.read_text(encoding="utf-8").splitlines() if line not in NO_RESTART]
+            note.write_text("\n".join([*lines, *(() if on else NO_RESTART)]) + "\n", encoding="utf-8")
+            done = run(("systemctl", "daemon-reload"), timeout_s=ASK_S, check=False)
+            words = ("systemctl", "show", "--property=Restart", "--value", self.name)
+            policy = run(words, timeout_s=ASK_S, check=False).stdout.strip()
+        except (OSError, MlpackError) as error:
+            return Keeping("unknown", f"its drop-in cannot be changed: {error}")
+        return Keeping(policy or "unknown", None if done.code == 0 else done.stderr.strip()[-300:])
+
+    def look_again(self) -> None:
+        """Units keep their ports."""
 
     def logs(self, lines: int = LOG_LINES) -> tuple[str, ...]:
         """The last lines in the project's journal."""

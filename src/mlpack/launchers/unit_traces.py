@@ -22,6 +22,8 @@ from mlpack.targets.systemd_unit import grouping, unit_name
 INSTALLED = Path("/etc/systemd/system")
 DROP_INS = Path("/run/systemd/system")
 NOTE = "mlpack-verify.conf"
+NO_RESTART = ("[Service]", "Restart=no")
+"""Lines of that drop-in."""
 PRIVATE = Path("/var/lib/private")
 """Where systemd keeps the folders of units with a user of their own; the name in /var/lib is a link to it."""
 REMOVE_S = 180.0
@@ -33,6 +35,11 @@ def leftovers(plan: Plan) -> tuple[str, ...]:
     states = [Path(state_folder(plan, name)) for name in unit_services(plan) if not runs_code(plan, name)]
     found = [*units, INSTALLED / grouping(plan), Path(config_folder(plan)), *states]
     return tuple(str(path) for path in found if path.exists() or path.is_symlink())
+
+
+def note_of(plan: Plan, name: str) -> Path:
+    """The drop-in of service ``name``'s unit."""
+    return DROP_INS / f"{unit_name(plan, name)}.d" / NOTE
 
 
 @dataclass(frozen=True)
@@ -101,10 +108,10 @@ def traces_of(plan: Plan, script: Path, owner: Owner) -> Traces:
     there = run(("id", "-u", user), timeout_s=REMOVE_S, check=False).code == 0
     made = user if user_made(plan) and not there else ""
     lines = {"owner": owner.label, "script": str(script), "user": made, "folders": ":".join(map(str, folders))}
-    text = "".join(f"# {key}: {value}\n" for key, value in lines.items()) + "[Service]\nRestart=no\n"
+    text = "\n".join([*(f"# {key}: {value}" for key, value in lines.items()), *NO_RESTART, ""])
     notes = []
     for name in names:
-        note = DROP_INS / f"{unit_name(plan, name)}.d" / NOTE
+        note = note_of(plan, name)
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(text, encoding="utf-8")
         notes.append(note)

@@ -56,11 +56,14 @@ def longer(plan: Series, round_s: float, requests_per_round: int) -> Series:
     return Series(plan.spans, max(plan.rounds, min(wanted, int(MOST_S / plan.spans / max(round_s, 1e-6)))))
 
 
-def suspicious(readings: Sequence[int]) -> bool:
-    """Whether ``readings`` (bytes, in their order) rise steadily and by more than noise."""
+def suspicious(readings: Sequence[int], spans: int = 0) -> bool:
+    """Whether ``readings`` (bytes, in their order) rise steadily and by more than noise.
+
+    ``spans``: how long a series is that would judge, where ``readings`` are a shorter first look at the same pace.
+    """
     pairs = [(a, b) for index, a in enumerate(readings) for b in readings[index + 1 :]]
     rising = sum(b > a for a, b in pairs)
-    return slope(readings) * (len(readings) - 1) > NOISE_BYTES and rising >= RISING_SHARE * len(pairs)
+    return slope(readings) * (max(spans, len(readings)) - 1) > NOISE_BYTES and rising >= RISING_SHARE * len(pairs)
 
 
 def slope(readings: Sequence[int]) -> float:
@@ -73,8 +76,9 @@ def slope(readings: Sequence[int]) -> float:
 
 
 def growth(first: Sequence[int], second: Sequence[int], requests_per_span: int) -> float:
-    """Bytes kept of every request, 0 where none show. ``second``: a further series after a suspicious first one."""
-    if not suspicious(first) or not suspicious(second) or slope(second) < SAME_PACE * slope(first):
+    """Bytes kept of every request, 0 where none show. ``second``: a further series after a suspicious first one, which
+    may have been shorter."""
+    if not suspicious(first, len(second)) or not suspicious(second) or slope(second) < SAME_PACE * slope(first):
         return 0.0
     return slope(second) / requests_per_span
 

@@ -38,6 +38,7 @@ def verify(
     skip: Collection[str] = (),
     environ: Mapping[str, str] | None = None,
     host: HostFacts | None = None,
+    thorough: bool = False,
 ) -> VerifyReport:
     """Verify the deployment that ``lock`` describes, rendered below ``root``, and return the report.
 
@@ -45,6 +46,7 @@ def verify(
     compose where an engine answers. ``python``: the one
     with the app's packages, for local processes. ``progress`` takes one line at a time. ``skip``: names of checks to
     leave out. ``environ``: this process's by default. ``host``: this machine's facts, compared with the lock's.
+    ``thorough``: try also what takes longer than is waited for by default, where a check says so.
 
     A failed check is in the report. Raises TransientError (engine down, pull failed), VerifyError (cannot be started
     at all), UsageError (no such launcher) and KeyboardInterrupt; nothing is left behind in any case.
@@ -74,7 +76,7 @@ def verify(
     )
     launched = chosen.launch(deployment, progress)
     run = Run(root=deployment.root, lock=lock, launched=launched, environ=variables, say=progress)
-    run.no_card = no_card
+    run.no_card, run.thorough = no_card, thorough
     checks = checks_for(lock.plan, launched.name)
     report = conduct(run, host_differs=differs, skip=skip, checks=checks)
     said = {"mlpack_version": __version__, "began_at": began.strftime("%Y-%m-%dT%H:%M:%SZ"), "machine": _machine(here)}

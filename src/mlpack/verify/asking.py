@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlpack.client.files import Files
 from mlpack.client.http import open_client
-from mlpack.client.load import Outcome, load
+from mlpack.client.load import Enough, Outcome, load
 from mlpack.client.steps import UNTIL_S, Connection, run_request
 from mlpack.client.trust import Trust
 from mlpack.client.wait import not_healthy
@@ -90,6 +90,11 @@ class Asker:
             trusted=self.trusted,
         )
 
+    def moved(self, old: str | None, new: str | None) -> None:
+        """What answered at ``old`` answers at ``new`` from now on: it was started again."""
+        if old is not None and new is not None:
+            self.bases = {service: new if base == old else base for service, base in self.bases.items()}
+
     def ask(self, name: str) -> Asked:
         """One request."""
         with open_client(trusted=self.trusted) as client:
@@ -126,9 +131,10 @@ class Asker:
         saw: Callable[[Asked], None],
         *,
         ways: Sequence[Asker] = (),
+        enough: Enough | None = None,
     ) -> LoadResult:
         """``requests`` of ``names`` in turn, ``concurrency`` at once, by each of ``ways`` in turn (by default this
-        one); ``saw`` is told each."""
+        one); ``saw`` is told each. ``enough``: when fewer will do."""
         guard = threading.Lock()
         askers = ways or (self,)
 
@@ -140,7 +146,7 @@ class Asker:
                 saw(asked)
             return Outcome(asked.elapsed_s, asked.kind, "; ".join(asked.words) or None)
 
-        return load(send, requests, concurrency, deadline_s)
+        return load(send, requests, concurrency, deadline_s, enough=enough)
 
     def not_healthy(self, base: str, path: str, timeout_s: float) -> str | None:
         """Why the health route does not answer 200 now; None when it does."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlpack.launchers.base import Built, Instance, Launched, Say
+from mlpack.launchers.base import Built, Instance, Launched, Say, State
 from mlpack.lock import Lock
 from mlpack.plan import Plan, ServicePlan
 from mlpack.report import LoadResult, Patch, ServiceMeasurement, Status
@@ -65,6 +65,10 @@ class Run:
     causes: dict[str, Cause] = field(default_factory=dict)
     """Service -> what the check under way found to be wrong with it: the remedies go into its result."""
     measurements: tuple[ServiceMeasurement, ...] = ()
+    ended: set[str] = field(default_factory=set)
+    """Instances that a planted accident ended for good: nothing can be asked of them any more."""
+    thorough: bool = False
+    """Try also what takes longer than is waited for by default."""
     no_card: str | None = None
     """Why the planned cards are not here; None where they are, or none is planned."""
 
@@ -92,14 +96,15 @@ class Run:
         """The watch over ``instance``; None where it ended before anybody could look."""
         return next((watch for watch in self.watches if watch.instance is instance), None)
 
-    def oom_kills(self, instance: Instance) -> int:
-        """Processes of ``instance`` killed for memory so far."""
-        watch = self.watch(instance)
-        return int(instance.state().oom_killed) if watch is None else watch.oom_kills()
+    def oom_kills(self, instance: Instance, state: State | None = None) -> int:
+        """Processes of ``instance`` killed for memory so far. ``state``: its keeper's word, where just asked."""
+        watch, state = self.watch(instance), state or instance.state()
+        return int(state.oom_killed) if watch is None else watch.oom_kills(state)
 
     def cause(self, instance: Instance) -> Cause:
         """The most likely cause of what is wrong with ``instance``; the check's result gets its remedies."""
-        found = likely_cause(instance.name, instance.state(), self.oom_kills(instance), instance.logs())
+        state = instance.state()
+        found = likely_cause(instance.name, state, self.oom_kills(instance, state), instance.logs())
         if found.kind is not None:
             self.causes[instance.service] = found
         return found

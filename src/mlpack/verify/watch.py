@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.errors import MlpackError
-from mlpack.launchers.base import Instance
+from mlpack.launchers.base import Instance, State
 from mlpack.meter.cgroup import CgroupDirs, Counters, read_counters
 from mlpack.meter.sampler import Peaks, Sampler
 from mlpack.meter.sources import Quick, cgroup_source, mapped_source, process_source
@@ -43,19 +43,24 @@ class Watch:
     """On the samples' clock."""
     last: Counters | None = None
     """The latest counters: they outlive the group."""
+    killed_before: int = 0
+    """For memory, in groups of this name that are gone: a container that is started again gets a new one."""
 
     def counters(self) -> Counters | None:
         """The counters now, or None where there are none (any more)."""
         now = self.read()
         if now is not None:
+            if self.last is not None and now.oom_kills < self.last.oom_kills:
+                self.killed_before += self.last.oom_kills
             self.last = now
         return now
 
-    def oom_kills(self) -> int:
-        """Processes killed for memory so far, by the group's count, else by what the keeper noticed."""
+    def oom_kills(self, state: State | None = None) -> int:
+        """Processes killed for memory so far, by the group's count, else by what the keeper noticed (``state``, where
+        it was just asked: each question is a process)."""
         self.counters()
-        counted = self.last.oom_kills if self.last is not None else 0
-        return max(counted, int(self.instance.state().oom_killed))
+        counted = self.killed_before + (self.last.oom_kills if self.last is not None else 0)
+        return max(counted, int((state or self.instance.state()).oom_killed))
 
     def peaks(self) -> Peaks:
         """The highest of each kind so far."""

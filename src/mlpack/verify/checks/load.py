@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlpack.client.load import MAX_CONCURRENCY
+from mlpack.client.load import MAX_CONCURRENCY, Enough
 from mlpack.launchers.relocate import left_out
 from mlpack.report import Patch
 from mlpack.servers.nginx import burst
@@ -17,8 +17,8 @@ NAME = "load"
 NEEDS = ("answers",)
 USUAL_S = 10.0
 TURNS = 10
-"""The usual number of requests is cut to what about ``USUAL_S`` take, but never below so many for each in flight: peaks
-show in the first few, p95 needs some dozens."""
+"""The usual number of requests is cut to what ``USUAL_S`` take, but never below so many for each in flight: peaks show
+in the first few, p95 needs some dozens."""
 OVER = 2
 """Times the planned concurrency: queues must form, and hold."""
 DEADLINE_S = 60.0
@@ -37,9 +37,9 @@ def check(run: Run) -> Answer:
     concurrency = max(1, min(MAX_CONCURRENCY, concurrency))
     run.alone_s = {name: run.asking().ask(name).elapsed_s for name in names}
     alone_s = max(run.alone_s.values())
-    mean_s = sum(run.alone_s.values()) / len(names)
-    count = how_many(spec.verify.requests, mean_s, planned_concurrency(run, names), concurrency)
-    run.say(f"load: {count} requests, {concurrency} at once (the largest alone takes {show_duration(alone_s)})")
+    count, enough = how_many(spec.verify.requests, concurrency)
+    fewer = "" if enough is None else f" ({enough.requests} where they take long)"
+    run.say(f"load: {count} requests{fewer}, {concurrency} at once (the largest alone takes {show_duration(alone_s)})")
     done, wrong = 0, list[str]()
 
     def saw(asked: Asked) -> None:
@@ -47,7 +47,7 @@ def check(run: Run) -> Answer:
         done += 1
         wrong.extend(asked.words[: SHOWN - len(wrong)])
         if done % max(1, count // 10) == 0:
-            run.say(f"load: {done} of {count} answered")
+            run.say(f"load: {done} of {count} answered" if enough is None else f"load: {done} answered")
 
     for watch in run.watches:
         watch.mark_load_start()
@@ -55,19 +55,17 @@ def check(run: Run) -> Answer:
     for line in past:
         run.say(f"load: {line}")
     with polling(run):
-        deadline_s = DEADLINE_S + SLOWER * count * alone_s
-        run.load = run.asking().load(names, count, concurrency, deadline_s, saw, ways=ways)
-    run.load_requests = count
+        deadline_s = DEADLINE_S + SLOWER * (count if enough is None else enough.requests) * alone_s
+        run.load = run.asking().load(names, count, concurrency, deadline_s, saw, ways=ways, enough=enough)
+    run.load_requests = run.load.requests
     for watch in run.watches:
         watch.mark_load_end()
     return _judge(run, tuple(wrong), past)
 
 
-def how_many(asked: int, mean_s: float, handled: int, concurrency: int) -> int:
-    """Requests to send. ``mean_s``: what one takes alone; ``handled``: how many are worked on at once."""
-    if asked != USUAL_LOAD:
-        return asked
-    return max(min(asked, TURNS * concurrency), min(asked, int(USUAL_S * handled / max(mean_s, 1e-3))))
+def how_many(asked: int, concurrency: int) -> tuple[int, Enough | None]:
+    """Requests to send, and when fewer of them will do; what the user asked for is sent to the last."""
+    return asked, None if asked != USUAL_LOAD else Enough(min(asked, TURNS * concurrency), USUAL_S)
 
 
 def planned_concurrency(run: Run, names: tuple[str, ...]) -> int:

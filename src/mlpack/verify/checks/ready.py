@@ -79,12 +79,13 @@ def _wait(run: Run, instance: Instance, deadline_s: float) -> float | Answer:
             return min(elapsed_s, instance.healthy_after_s or elapsed_s)
         if elapsed_s - looked_s > LOOK_EVERY_S or elapsed_s > deadline_s:
             looked_s = elapsed_s
-            state, kills = instance.state(), run.oom_kills(instance)
-            cause = run.cause(instance)
-            if not state.running or kills:
+            state = instance.state()
+            if not state.running or run.oom_kills(instance, state):
+                cause = run.cause(instance)
                 return Answer("failed", cause.words, (*cause.evidence, f"health said last: {reason}"), cause.hint)
         if elapsed_s > deadline_s:
             words = f"{instance.name} was not ready within {show_duration(deadline_s)}; health said last: {reason}"
+            cause = run.cause(instance)
             hint = (
                 cause.hint or "does the health route answer 200 once the models are loaded? The log says how far it got"
             )

@@ -18,8 +18,9 @@ NAME = "threads"
 NEEDS = ("load",)
 SLACK = 2
 """Threads beyond requests x threads that may compute: the event loop, a tokenizer's or a garbage collector's."""
-MORE = 4
-"""Requests in the burst beyond what may compute at once: an unbounded pool shows them all."""
+MORE = 2
+"""Requests for each worker beyond what may compute at once: one that computes is too many, and however the kernel
+spreads a burst, the worker with the most of it has at least these."""
 MOST_AT_ONCE = 64
 MOST_S = 20.0
 """What a burst may take; slower requests are not tried."""
@@ -53,9 +54,10 @@ def _ask(run: Run, name: str, evidence: list[str], wrong: list[str], patches: li
     each = allowed + MORE
     burst = each * len(pids)
     alone_s = run.alone_s.get(names[0], 0.0)
-    if burst > MOST_AT_ONCE or alone_s * each > MOST_S:
+    if burst > MOST_AT_ONCE or (alone_s * each > MOST_S and not run.thorough):
         why = f"a burst of {burst}, beyond what is planned to be handled at once, "
-        why += f"would take {show_duration(alone_s * each)}" if burst <= MOST_AT_ONCE else "is too many"
+        why += f"would take {show_duration(alone_s * each)} (--thorough tries it)"
+        why = why if burst <= MOST_AT_ONCE else f"a burst of {burst} is too many"
         evidence.append(f"{name}: not tried: {why}")
         return
     run.say(f"{name}: {burst} of {names[0]} at once")
