@@ -21,6 +21,7 @@ from mlpack.plan import Plan
 from mlpack.process import run
 from mlpack.servers.celery import argv
 from mlpack.servers.heartbeat import heartbeat_path
+from mlpack.targets.systemd_programs import unit_argv
 
 BUILD = {"requirements": "requirements.txt"}
 
@@ -67,8 +68,9 @@ def unit(plan: Plan) -> list[str]:
 
 def test_a_unit_imports_what_tells_systemd() -> None:
     plan = make_plan({"jobs": CELERY}, build=BUILD, target="systemd")
-    words = argv(plan, "jobs")
-    assert words[words.index("--include") + 1] == "deploy.prod.systemd.jobs_watchdog"
+    words = unit_argv(plan, "jobs")
+    assert words[words.index("--include") + 1 : words.index("--") + 1] == ("deploy.prod.systemd.jobs_watchdog", "--")
+    assert "--include" not in argv(plan, "jobs"), "local processes have neither the file nor systemd"
     again = plan.services["jobs"].times.redelivery_s
     assert again is not None
     assert unit(plan) == ["NotifyAccess=main", f"Environment=MLPACK_SILENT_S={again.value}"]
@@ -77,7 +79,7 @@ def test_a_unit_imports_what_tells_systemd() -> None:
 
 def test_a_solo_unit_tells_nothing() -> None:
     plan = make_plan({"jobs": {**CELERY, "pool": "solo"}}, build=BUILD, target="systemd")
-    assert "--include" not in argv(plan, "jobs")
+    assert "--include" not in unit_argv(plan, "jobs")
     assert unit(plan) == []
     assert "jobs_watchdog.py" not in texts(plan)
 

@@ -57,9 +57,19 @@ def _beats(plan: Plan, name: str) -> bool:
 
 
 def heartbeat_module(plan: Plan, name: str) -> str | None:
-    """Whichever of the two it has, as Celery imports it from the project's folder, in which it runs."""
-    path = heartbeat_path(plan, name) or watchdog_path(plan, name)
-    return path.removesuffix(".py").replace("/", ".") if path else None
+    """The same as Celery imports it from the project's folder, in which it runs."""
+    path = heartbeat_path(plan, name)
+    return _module(path) if path else None
+
+
+def watchdog_words(plan: Plan, name: str) -> tuple[str, ...]:
+    """What a unit's command has more. Not part of Celery's own argv: local processes run that one without units."""
+    path = watchdog_path(plan, name)
+    return ("--include", _module(path)) if path else ()
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def heartbeat_test(plan: Plan, name: str) -> list[str] | None:

@@ -8,6 +8,7 @@ from posixpath import dirname
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers import SERVERS
+from mlpack.servers.heartbeat import watchdog_words
 from mlpack.servers.proxy import PROXY_FILES
 from mlpack.spec import ServerName
 from mlpack.targets.base import app_uid
@@ -69,6 +70,9 @@ def unit_argv(plan: Plan, name: str) -> tuple[str, ...]:
     """The command of service ``name`` on a host. Raises SpecError for what units cannot run yet."""
     service = plan.services[name]
     argv = SERVERS[service.server].argv(plan, name)
+    if more := watchdog_words(plan, name):
+        at = argv.index("--")  # what follows are Celery's settings
+        argv = (*argv[:at], *more, *argv[at:])
     if service.server in PYTHON_SERVERS:
         return (python_of(plan, name), *argv[1:]) if argv[0] == "python" else (python_of(plan, name), "-m", *argv)
     if service.server == "redis":
