@@ -20,9 +20,9 @@ MIB = 1024**2
 LATE = 40
 """Answers of one worker after which it is under load: what comes before asks for far fewer."""
 GREEDY = "with open('/proc/self/oom_score_adj', 'w') as f: f.write('1000')\nx = b'x' * (300 * 1024**2)"
-"""A program that needs more than there is, and asks the kernel to kill it before all others. One only, and while nobody
-else is asked anything: what a dying process held is free a moment after the kernel has ceased to wait for it, and whoever
-wants a page in that moment is killed as well: a worker now and then, and its answer with it."""
+"""A program that needs more than there is, and asks the kernel to kill it before all others. One only, and while no
+other request is at work: what a dying process held is free a moment after the kernel ceased to wait for it, and
+whoever wants a page in that moment is killed as well: a worker now and then, and its answer with it."""
 started = time.monotonic()
 held: list[object] = []
 lock = threading.Lock()
