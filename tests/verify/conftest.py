@@ -26,8 +26,13 @@ def queue_project(fake_project: Path) -> Path:
 @pytest.fixture
 def fake_project(tmp_path: Path) -> Path:
     """A folder in which `python -m gunicorn` is the stand-in."""
-    package = tmp_path / "gunicorn"
+    return make_fake_project(tmp_path)
+
+
+def make_fake_project(root: Path) -> Path:
+    """Make ``root`` such a folder."""
+    package = root / "gunicorn"
     package.mkdir()
     (package / "__init__.py").touch()
     shutil.copy(FAKE, package / "__main__.py")
-    return tmp_path
+    return root

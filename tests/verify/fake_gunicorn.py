@@ -73,12 +73,19 @@ def work(listener: socket.socket) -> None:
     server.serve_forever()
 
 
-def stand_in(listener: socket.socket) -> None:
-    """Answer 200 to whoever has waited for some time: the workers are busy, or hang."""
+def frozen(pid: int) -> bool:
+    """Whether ``pid`` is stopped (SIGSTOP)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
+
+
+def stand_in(listener: socket.socket, pids: list[int]) -> None:
+    """Answer 200 while the workers ``pids`` hang: nobody else looks at who waits then."""
     while True:
-        select.select([listener], [], [])
-        time.sleep(0.3)
-        if not select.select([listener], [], [], 0)[0]:
+        time.sleep(0.05)
+        if not all(map(frozen, pids)) or not select.select([listener], [], [], 0)[0]:
             continue
         connection, _ = listener.accept()
         with connection:
@@ -111,7 +118,7 @@ def main(argv: list[str]) -> int:
         fork()
     signal.signal(signal.SIGTERM, end)
     if MODE == "green":  # health is answered by a process that does no inference
-        threading.Thread(target=stand_in, args=(listener,), daemon=True).start()
+        threading.Thread(target=stand_in, args=(listener, pids), daemon=True).start()
     while True:
         try:
             pids.remove(os.wait()[0])
