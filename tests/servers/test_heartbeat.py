@@ -36,14 +36,28 @@ def test_the_worker_imports_what_its_check_reads() -> None:
     assert "!deploy/prod/jobs_heartbeat.py" in rendered["Dockerfile.dockerignore"]
 
 
-@pytest.mark.parametrize(
-    ("service", "more"),
-    [({"pool": "solo"}, {}), ({"image": "own:1"}, {}), ({}, {"dockerfile": "Dockerfile"})],
-)
-def test_who_has_none(service: dict[str, Any], more: dict[str, Any]) -> None:
-    plan = make_plan({"jobs": {**CELERY, **service}}, build=BUILD | more)
+def test_who_has_none() -> None:
+    plan = make_plan({"jobs": {**CELERY, "pool": "solo"}}, build=BUILD)
     assert heartbeat_path(plan, "jobs") is None
     assert "--include" not in argv(plan, "jobs")
+
+
+@pytest.mark.parametrize(("service", "more"), [({"image": "own:1"}, {}), ({}, {"dockerfile": "Dockerfile"})])
+def test_an_image_of_the_users_own_may_start_celery_anywhere(
+    tmp_path: Path, service: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """The module is mounted, and found whatever the working folder and whatever PYTHONPATH the image has."""
+    plan = make_plan({"jobs": {**CELERY, **service}}, build=BUILD | more, root=str(tmp_path))
+    jobs = yaml.safe_load(texts(plan)["compose.yaml"])["services"]["jobs"]
+    target = f"{tmp_path}/deploy/prod/jobs_heartbeat.py"
+    assert target in [mount["target"] for mount in jobs["volumes"]]
+    assert jobs["healthcheck"]["test"] == ["CMD", "python", "-I", "-S", target, "30"]
+    shell, c, script, folder, program, *words = argv(plan, "jobs")
+    assert (program, words[words.index("--include") + 1]) == ("celery", "jobs_heartbeat")
+    asked = "import sys; print([path for path in sys.path if path in sys.argv[1:]])"
+    for own in ({}, {"PYTHONPATH": "/own"}):
+        done = run((shell, c, script, folder, sys.executable, "-c", asked, folder, "/own"), env={**os.environ, **own})
+        assert done.stdout.strip() == repr([*own.values(), folder])
 
 
 def test_the_mark_is_looked_at(tmp_path: Path) -> None:

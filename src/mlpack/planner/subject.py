@@ -85,8 +85,7 @@ class Subject:
     @property
     def checked(self) -> bool:
         """Something asks for its health from time to time, in a process beside it."""
-        rendered = self.target != "systemd" and self.service.image is None
-        beats = self.facts.beats and rendered and self.service.pool != "solo"
+        beats = self.facts.beats and self.target != "systemd" and self.service.pool != "solo"
         return beats or self.facts.health_argv is not None or self.health_path is not None
 
     @cached_property

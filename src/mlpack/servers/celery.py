@@ -12,7 +12,7 @@ from mlpack.errors import SpecError
 from mlpack.plan import Plan
 from mlpack.servers.base import Admission, PoolFacts, ServerFacts
 from mlpack.servers.cards import cards_path
-from mlpack.servers.heartbeat import heartbeat_module
+from mlpack.servers.heartbeat import with_heartbeat
 from mlpack.spec import PoolName, Spec
 from mlpack.units import KIB, MIB
 
@@ -76,8 +76,7 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
     words += ["--app", app, "worker", "--pool", pool]
     words += ["--concurrency", str(at_once), "--prefetch-multiplier", "1"]
     words += ["--loglevel", plan.spec.settings.log_level]
-    if beats := heartbeat_module(plan, name):
-        words += ["--include", beats]
+    words = with_heartbeat(plan, name, words)
     if times.soft_s is not None:
         words += ["--soft-time-limit", str(times.soft_s.value)]
     if times.hard_s is not None:

@@ -7,25 +7,22 @@ left by the signal `heartbeat_sent` (celery/worker/heartbeat.py), which comes fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder
 
 TEMPLATE = "servers/celery/heartbeat.py.j2"
 WATCHDOG_TEMPLATE = "targets/systemd/watchdog.py.j2"
 SILENT_VARIABLE = "MLPACK_SILENT_S"
+LAST_IN_PATH = 'export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$0"; exec "$@"'
 OLDEST_S = 30
 """Celery sends one each 2 s; on a machine ten times overloaded 30 s are still none."""
 
 
 def heartbeat_path(plan: Plan, name: str) -> str | None:
-    """The rendered file of service ``name``, relative to the project; None where there is none.
-
-    Units have a watchdog. Images of the user's own may start Celery in another folder than the project's, where it
-    would not find the module.
-    """
-    service, spec = plan.services[name], plan.spec.services[name]
-    dockerfile = (spec.build and spec.build.dockerfile) or plan.spec.build.dockerfile
-    if not _beats(plan, name) or service.target == "systemd" or spec.image or dockerfile:
+    """The rendered file of service ``name``, relative to the project; None where there is none (units: a watchdog)."""
+    if not _beats(plan, name) or plan.services[name].target == "systemd":
         return None
     return f"{deploy_folder(plan.profiles)}/{name}_heartbeat.py"
 
@@ -56,10 +53,20 @@ def _beats(plan: Plan, name: str) -> bool:
     return plan.services[name].server == "celery" and plan.spec.services[name].pool != "solo"
 
 
-def heartbeat_module(plan: Plan, name: str) -> str | None:
-    """The same as Celery imports it from the project's folder, in which it runs."""
+def with_heartbeat(plan: Plan, name: str, words: Sequence[str]) -> list[str]:
+    """Celery's ``words`` so that it imports the module: images of ours start it in the project's folder.
+
+    Those of the user's own may start it elsewhere. There the module is mounted, and its folder comes last in
+    PYTHONPATH, which the image may have set: only a shell in it knows.
+    """
     path = heartbeat_path(plan, name)
-    return _module(path) if path else None
+    if path is None:
+        return list(words)
+    spec = plan.spec.services[name]
+    if not (spec.image or (spec.build and spec.build.dockerfile) or plan.spec.build.dockerfile):
+        return [*words, "--include", _module(path)]
+    folder, _, file = f"{plan.spec.root_path}/{path}".rpartition("/")
+    return ["sh", "-c", LAST_IN_PATH, folder, *words, "--include", _module(file)]
 
 
 def watchdog_words(plan: Plan, name: str) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 #!/usr/local/bin/python -S
 """An app that answers by its container's name, says what it was asked, and asks its queue with the password it has.
 
-With KEY set, all but /health wants it as X-API-Key. Called as `celery` it is a parent that replaces its idle children.
+With KEY set, all but /health wants it as X-API-Key. Called as `celery` it is a parent that replaces its idle children,
+and whose heartbeat leaves the mark that the rendered health check looks at.
 """
 
 import json
 import os
+import pathlib
 import signal
 import socket
 import sys
@@ -53,6 +55,8 @@ class Handler(BaseHTTPRequestHandler):
 
 if sys.argv[0].endswith("/celery"):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGALRM, lambda *_: pathlib.Path("/tmp/celery-heartbeat").touch())
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 2.0)  # children inherit no timer
     children: set[int] = set()
     while True:  # one that was killed is replaced, as Celery does
         while len(children) < int(sys.argv[sys.argv.index("--concurrency") + 1]):
