@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mlpack.doctor import diagnose, parse
 from mlpack.doctor.facts import Facts, HealthFacts, HealthProbe
 from mlpack.doctor.health import was_healthy
@@ -64,6 +66,34 @@ def test_a_unit_that_gave_up_and_one_that_took_too_long() -> None:
 def test_a_signal_is_128_and_its_number() -> None:
     assert unit("failed", "signal", 2, 9).exit_code == 137
     assert kinds(unit("failed", "signal", 2, 9)) == ["killed"]
+
+
+def inspected(policy: str | None, code: int = 0, ports: dict[str, object] | None = None) -> Facts:
+    """A container that ended with ``code``, as `docker inspect` tells of it."""
+    host = {"RestartPolicy": {"Name": policy}, "PortBindings": ports or {}}
+    state = {"Status": "exited", "Running": False, "ExitCode": code}
+    return parse.container({"Name": "/shop-migrate-1", "State": state, "HostConfig": host}, 0.0)
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure", "", None])
+def test_a_job_that_ended_well_is_done(policy: str | None) -> None:
+    job = inspected(policy)
+    assert job.done
+    got_over = ("Traceback (most recent call last):", "ConnectionError: the database is not there yet: again in 1 s")
+    assert kinds(job.model_copy(update={"logs": got_over, "restarts": 4})) == []
+    assert kinds(job.model_copy(update={"oom_events": 1})) == ["oom"], "what was killed in it is told"
+    assert kinds(inspected(policy, 1)) == ["ended"]
+
+
+def test_a_server_that_ended_well_is_down() -> None:
+    assert kinds(inspected("unless-stopped")) == ["stopped"]
+    assert kinds(inspected("no", ports={"8000/tcp": [{"HostIp": "", "HostPort": ""}]})) == ["stopped"]
+
+
+def test_a_oneshot_unit_is_done_and_another_is_down() -> None:
+    text = SHOW.format(active="inactive", sub="dead", result="success", code=1, status=0, restarts=0)
+    assert kinds(parse.unit(f"Type=oneshot\n{text}", (), 160.0)) == []
+    assert kinds(parse.unit(f"Type=exec\n{text}", (), 160.0)) == ["stopped"]
 
 
 def test_df_without_the_kernels_mounts() -> None:

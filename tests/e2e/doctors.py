@@ -92,7 +92,8 @@ SCENARIOS: dict[str, Scenario] = {
         shows=lambda facts: facts.restarts >= 3,
         says="ValueError: the weights are corrupt",
     ),
-    "killed": Scenario("stopped", command=("sh", "-c", "exit 0"), says="exit code 0"),
+    "done": Scenario(None, command=("sh", "-c", "exit 0")),
+    "stopped": Scenario("stopped", ("--publish", "127.0.0.1::8000"), ("sh", "-c", "exit 0"), says="exit code 0"),
 }
 
 

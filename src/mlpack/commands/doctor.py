@@ -116,7 +116,9 @@ def _show(patient: Patient) -> None:
     heading(f"{facts.name}: {facts.status}{age}{health}{code}{restarts}")
     for one in patient.diagnoses:
         _show_one(one)
-    if not patient.diagnoses:
+    if not patient.diagnoses and facts.done:
+        say("  done: it did its work and ended, which nothing starts again")
+    elif not patient.diagnoses:
         say("  nothing is wrong, as far as can be seen from outside")
     for line in facts.unread:
         say(f"  not read: {plain(line)}")

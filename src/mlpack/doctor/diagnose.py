@@ -25,6 +25,8 @@ HOST_OOM = "CONSTRAINT_NONE"
 
 def diagnose(facts: Facts) -> tuple[Diagnosis, ...]:
     """Every illness of one patient, the root of it first; none of them: healthy."""
+    if facts.done:
+        return tuple(_out_of_memory(facts))  # what its log says of failures, it got over
     found: list[Diagnosis] = []
     for look in (_out_of_memory, not_started, _said, ill_health, _full, _tight, _loop, _ended, never_started):
         for one in look(facts):

@@ -58,6 +58,8 @@ class Facts(Noun):
     """created, running, restarting, exited, dead; a unit's sub-state."""
     running: bool
     exit_code: int | None = None
+    one_shot: bool = False
+    """Made to end: nothing starts it again after success, and it publishes no port; a unit of Type=oneshot."""
     oom_killed: bool = False
     error: str = ""
     """Why the engine could not start it; a unit's result where that is not success."""
@@ -86,6 +88,11 @@ class Facts(Noun):
     planned_limit_bytes: int | None = None
     unread: tuple[str, ...] = ()
     """What could not be read, with the reason."""
+
+    @property
+    def done(self) -> bool:
+        """A job that did its work and ended: a migration, a step that others wait for."""
+        return self.one_shot and not self.running and self.exit_code == 0 and not self.error
 
 
 Sureness = Literal["certain", "likely", "possible"]

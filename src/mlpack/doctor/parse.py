@@ -17,6 +17,8 @@ SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
 LEAST_SECRET = 4
 """Shorter values would blot out half of every log."""
 SYSTEM_MOUNTS = ("/proc", "/sys", "/dev", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+ENDS = ("no", "on-failure")
+"""Restart policies under which a container that ended well stays down; compose without `restart:` says "no"."""
 RESULTS_BY_SIGNAL = {"oom-kill": 137}
 
 
@@ -34,6 +36,7 @@ def container(found: Mapping[str, Any], now_s: float) -> Facts:
         status=state["Status"],
         running=running,
         exit_code=None if running or state["Status"] == "created" else int(state["ExitCode"]),
+        one_shot=_policy(host) in ENDS and not host.get("PortBindings"),
         oom_killed=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
         restarts=int(found.get("RestartCount") or 0),
@@ -42,6 +45,10 @@ def container(found: Mapping[str, Any], now_s: float) -> Facts:
         health=_health(state.get("Health"), config.get("Healthcheck") or {}),
         image=str(config.get("Image") or ""),
     )
+
+
+def _policy(host: Mapping[str, Any]) -> str:
+    return (host.get("RestartPolicy") or {}).get("Name") or "no"
 
 
 def _health(said: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> HealthFacts | None:
@@ -152,6 +159,7 @@ def unit(shown: str, logs: Sequence[str], now_s: float) -> Facts:
         status=f"{said.get('ActiveState', '')} ({said.get('SubState', '')})",
         running=running,
         exit_code=None if running else code,
+        one_shot=said.get("Type") == "oneshot",
         oom_killed=result == "oom-kill",
         error="" if result == "success" else result,
         restarts=int(said.get("NRestarts") or 0),

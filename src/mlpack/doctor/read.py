@@ -139,7 +139,7 @@ def _hide(line: str, secrets: Sequence[str]) -> str:
 
 
 UNIT_PROPERTIES = (
-    "Id,LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,ExecMainStartTimestampMonotonic,"
+    "Id,Type,LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,ExecMainStartTimestampMonotonic,"
     "ExecMainPID,NRestarts,MemoryMax"
 )
 
