@@ -10,6 +10,7 @@ class Noun(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,  # validators are built at first use: no command needs all nouns, and all take 50 ms
         extra="forbid",
         allow_inf_nan=False,
         populate_by_name=True,  # ``json_`` in Python is ``json`` in files

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from mlpack.estimate.path import PathEstimate, estimate_path
 from mlpack.estimate.rows import ModelRow, RegionRow, model_row, region_rows
-from mlpack.estimate.service import estimate_service
 from mlpack.footprint import Footprint
 from mlpack.model import ModelInfo
 from mlpack.spec import Spec
@@ -22,5 +21,7 @@ def estimate(
     ``infos``: model name -> what its header says. ``requirements``: service name -> requirements lines, where known.
     Raises SpecError where a model's runtime is ambiguous or its info is missing.
     """
+    from mlpack.estimate.service import estimate_service  # with all servers, which a model file alone does not need
+
     known = requirements or {}
     return {name: estimate_service(spec, name, infos, known.get(name)) for name in spec.services}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mlpack.footprint import Region
 from mlpack.runtimes import RUNTIMES
 from mlpack.runtimes.base import RuntimeFacts
 from mlpack.runtimes.measured import ImportCost, measured
-from mlpack.servers.base import ServerFacts
 from mlpack.spec import RuntimeName
 from mlpack.units import KIB, MIB
+
+if TYPE_CHECKING:
+    from mlpack.servers.base import ServerFacts
 
 KERNEL_BYTES = 2560 * KIB
 """Page tables, stacks and sockets of one process: 2.5 MiB (docs/memory.md, rule)."""

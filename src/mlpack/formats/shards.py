@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from mlpack.formats import regular
 from mlpack.formats.json_members import MEMBER_BYTES, Members
 from mlpack.formats.reading import HEADER_BYTES, described, failed, is_there, opened, parsed_json
 from mlpack.model import ModelFile
@@ -22,8 +23,9 @@ def read_index(path: Path) -> tuple[ModelFile, tuple[Path, ...]]:
     with opened(path) as (source, size):
         if size > HEADER_BYTES:
             raise failed(path, f"is {show_bytes(size)}, more than the {show_bytes(HEADER_BYTES)} an index may have")
-        members = Members(source.read, path, path.name)
-        names = _names(path, members)
+        names = set[str]()
+        members = Members(source.read, path, path.name, take=lambda text: _take(path, text, names))
+        _read_names(path, members, names)
     file = described(path, size, members.hexdigest())
     shards = tuple(path.parent / name for name in sorted(names))
     absent = [shard.name for shard in shards if not is_there(shard)]
@@ -35,11 +37,11 @@ def read_index(path: Path) -> tuple[ModelFile, tuple[Path, ...]]:
     return file, shards
 
 
-def _names(path: Path, members: Members) -> set[str]:
-    """Every file that the map of weights names; the rest of the index must be sound JSON too."""
+def _read_names(path: Path, members: Members, names: set[str]) -> None:
+    """Add every file that the map of weights names; the rest of the index must be sound JSON too."""
     head = members.more(MEMBER_BYTES)
     found = WEIGHT_MAP.search(head)
-    before, names, after = head, set[str](), b""
+    before, after = head, b""
     if found is not None:
         before = head[: found.end()] + b"{}"
         for batch in members.batches(head[found.end() :]):
@@ -51,7 +53,15 @@ def _names(path: Path, members: Members) -> set[str]:
     outer = parsed_json(before + after, path, path.name)
     if outer.get("weight_map") != {} or not names:
         raise failed(path, "has no weight_map, so it names no files")
-    return names
+
+
+def _take(path: Path, text: str, names: set[str]) -> bool:
+    """Add the files that members name which are laid out as usual."""
+    found = regular.values(text)
+    if found is None:
+        return False
+    _add(path, found, names)
+    return True
 
 
 def _add(path: Path, values: Iterable[object], names: set[str]) -> None:
