@@ -1,7 +1,11 @@
 # rendered by mlpack; changes belong in mlpack.yaml or compose.override.yaml
 # gunicorn's settings for web: https://gunicorn.org/reference/settings/
 
+import atexit
 import gc
+import os
+import sys
+import threading
 
 bind = "0.0.0.0:5000"
 
@@ -42,3 +46,21 @@ loglevel = "info"
 def pre_fork(server, worker):
     """Keep what is loaded out of the garbage collector's sight: by writing to each object it would copy its page."""
     gc.freeze()
+
+
+def worker_exit(server, worker):
+    """End as multiprocessing ends what it forked: threads joined, atexit's functions called, output written.
+
+    The interpreter's own end would then take every loaded object apart, and so copy most pages of them.
+    """
+    if os.getpid() != worker.pid:
+        return  # the master, of a worker that is gone
+    ending = sys.exc_info()[1]
+    status = ending.code if isinstance(ending, SystemExit) else 1
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status if isinstance(status, int) else 0 if status is None else 1)
