@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mlpack.launchers.base import Instance, Keeping
 from mlpack.units import show_duration
 from mlpack.verify.acting import send
-from mlpack.verify.asking import Asked, largest
+from mlpack.verify.asking import Asked, largest, mixed
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.seeing import ContainerEyes, HostEyes
 from mlpack.verify.workers import worker_pids
@@ -30,7 +30,6 @@ ASK_S = 1.0
 AFTER = 0.25
 """Of a request's time, after which its process is killed: it is at work then."""
 NOBODY, RUNNING = "no", "running"
-KIND = "not-restarted"
 
 
 def restarted(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes) -> Answer | str:
@@ -63,11 +62,11 @@ def _kill(run: Run, instance: Instance, eyes: HostEyes | ContainerEyes, keeping:
     if problem is not None:
         return Answer("not_proven", f"{instance.name}: its process could not be killed: {problem}")
     back = _back(run, instance, keeping, before, killed_s)
-    asking.join()
+    asking.join(ASK_S)  # a flow of several steps may go on asking for its outcome, where nobody answers any more
     if isinstance(back, Answer):
         return back
-    lost = [one for one in asked if not one.right]
-    when = f"under a request, which was lost ({lost[0].kind})" if lost else "at rest"
+    outcome = "answered" if asked and asked[0].right else f"lost ({asked[0].kind if asked else 'no answer'})"
+    when = "at rest" if name is None else f"under a request, which was {outcome}"
     return f"{instance.name}: its one process was killed {when}; {back} (restart: {keeping.policy})"
 
 
@@ -95,7 +94,7 @@ def _back(run: Run, instance: Instance, keeping: Keeping, before: Before, killed
             words = f"{instance.name}: its one process was killed, and did not come back within "
             words += f"{show_duration(elapsed_s)}: its restart policy is {keeping.policy}"
             hint = f"{run.plan.spec.settings.restart} is planned: does compose.override.yaml, or a drop-in, undo it?"
-            return Answer("failed", words, (f"its keeper says: {state.status}",), hint, kind=KIND)
+            return Answer("failed", words, (f"its keeper says: {state.status}",), hint, kind="not-restarted")
         time.sleep(LOOK_S)
     base = instance.url
     instance.look_again()
@@ -110,7 +109,7 @@ def _back(run: Run, instance: Instance, keeping: Keeping, before: Before, killed
         if elapsed_s > bound_s:
             cause = run.cause(instance)
             words = f"{instance.name}: killed and started again, it was not healthy within {show_duration(bound_s)}"
-            return Answer("failed", f"{words}: {reason}", cause.evidence, cause.hint, kind=KIND)
+            return Answer("failed", f"{words}: {reason}", cause.evidence, cause.hint, kind="not-restarted")
         time.sleep(LOOK_S)
     took = show_duration(time.monotonic() - killed_s)
     name = _request(run, instance)
@@ -120,15 +119,16 @@ def _back(run: Run, instance: Instance, keeping: Keeping, before: Before, killed
     if not asked.right:
         cause = run.cause(instance)
         words = f"{instance.name}: killed and started again, an answer goes wrong: {asked.kind}"
-        return Answer("failed", words, (*asked.words, *cause.evidence), cause.hint, kind=KIND)
+        return Answer("failed", words, (*asked.words, *cause.evidence), cause.hint, kind="not-restarted")
     how = "healthy" if reason is None else "running"
     return f"it was {how} again after {took}, and answers rightly"
 
 
 def _request(run: Run, instance: Instance) -> str | None:
-    """The largest request that reaches ``instance``."""
-    names = [name for name in largest(run.plan.spec.requests) if instance.service in run.services_of(name)]
-    return names[0] if names else None
+    """A request that reaches ``instance``: the largest that is one exchange, as it works on that throughout."""
+    requests = run.plan.spec.requests
+    names = [n for n in (*largest(requests), *mixed(requests)) if instance.service in run.services_of(n)]
+    return next((n for n in names if len(requests[n].steps) == 1), names[0] if names else None)
 
 
 def _ask(run: Run, instance: Instance, name: str | None, asked: list[Asked]) -> None:

@@ -82,11 +82,23 @@ def band(service: ServicePlan) -> tuple[int, int, str]:
     predicted = service.memory.peak_bytes
     if service.footprint_source == "measured":
         low, high = MEASURED_BAND
-        return round(low * predicted), round(high * predicted), f"{low:g}-{high:g} of the measured prediction"
+        words = f"{low:g}-{high:g} of the measured prediction"
+        allowed = allowance_bytes(service)
+        if allowed:
+            words += f", of it {show_mib(allowed)} allowances that need not be used up"
+        return round(low * (predicted - allowed)), round(high * predicted), words
     if service.footprint_source == "default":
         return 0, round(ESTIMATE_OVER * predicted), f"at most {ESTIMATE_OVER:g} of what such a program is given"
     words = f"from the surely needed {show_mib(service.memory.lower_bytes)} to {ESTIMATE_OVER:g} of the estimate"
     return service.memory.lower_bytes, round(ESTIMATE_OVER * predicted), words
+
+
+def allowance_bytes(service: ServicePlan) -> int:
+    """What the predicted peak counts that nobody measured: the master, the health check, kernel pages, files in /tmp,
+    passing memory of the load. All are upper bounds, and of a small service they are half of the prediction."""
+    memory = service.memory
+    terms = memory.load_terms if memory.load_bytes > memory.serve_bytes else memory.serve_terms
+    return sum(term.each_bytes * term.count for term in terms if term.source != "measured")
 
 
 def held_bytes(measured: ServiceMeasurement, service: ServicePlan) -> int:
