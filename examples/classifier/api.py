@@ -27,6 +27,8 @@ API_KEY = os.environ.get("API_KEY", "")
 MOST_BYTES = int(os.environ.get("MAX_BODY", "10485760"))
 ORIGINS = [origin for origin in os.environ.get("CORS_ORIGINS", "").split(",") if origin]
 ASK_S, HEALTH_S, PAUSE_S = 20.0, 3.0, 1.0
+MOST_SILENT = 10
+"""So many looks in a row without an answer, and the head is joined anew."""
 FIRST_JOIN_S = 60.0
 """A worker takes no connection before it has joined, so that a new replica gets no request too early; after so long it
 takes them all the same, and says 503 until the head is there."""
@@ -48,7 +50,6 @@ class Models:
 
     def __init__(self) -> None:
         self._actors: dict = {}
-        self._joining = asyncio.Lock()
         self.whole = asyncio.Event()
         """Set once every actor has answered for the first time."""
 
@@ -58,27 +59,34 @@ class Models:
         ray.init(ADDRESS, namespace=NAMESPACE, log_to_driver=False)
         return {name: ray.get_actor(name) for name in MODELS}
 
-    async def join(self) -> dict:
-        """The actors' handles. Raises one of GONE."""
-        async with self._joining:
-            if not self._actors or not ray.is_initialized():
-                self._actors = {}
-                self._actors = await asyncio.to_thread(self._join)
-            return self._actors
-
     async def keep_joined(self) -> None:
-        """Join at start and whenever the head came back, without waiting for a request to find out."""
+        """Join at start and whenever the head came back. Joining takes seconds, or half a minute when it fails: here
+        alone, so that no request and no health check waits for it."""
+        silent = 0
         while True:
             try:
+                if not self._actors:
+                    self._actors = await asyncio.to_thread(self._join)
                 if await self.alive() == len(MODELS):
                     self.whole.set()
+                silent = 0
+            except TimeoutError:  # slow is not gone: joining again would lose what is under way
+                silent += 1
+                if silent >= MOST_SILENT:
+                    self._actors, silent = {}, 0
             except GONE:
                 self._actors = {}
             await asyncio.sleep(PAUSE_S)
 
+    def joined(self) -> dict:
+        """The actors' handles. Raises ConnectionError while there are none."""
+        if not self._actors or not ray.is_initialized():
+            raise ConnectionError("not joined to Ray's head")
+        return self._actors
+
     async def alive(self) -> int:
         """How many actors answer now. Raises one of GONE."""
-        calls = [actor.ready.remote() for actor in (await self.join()).values()]
+        calls = [actor.ready.remote() for actor in self.joined().values()]
         answers = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), HEALTH_S)
         if any(isinstance(answer, ConnectionError) for answer in answers):
             raise ConnectionError("Ray's head is away")
@@ -86,7 +94,7 @@ class Models:
 
     async def scores(self, picture: np.ndarray) -> dict[str, np.ndarray]:
         """Every model's probabilities, asked at the same time. Raises one of GONE."""
-        actors = await self.join()
+        actors = self.joined()
         calls = [actor.scores.remote(picture) for actor in actors.values()]
         return dict(zip(actors, await asyncio.wait_for(asyncio.gather(*calls), ASK_S), strict=True))
 

@@ -1,7 +1,7 @@
 """Writes footprint.json from a verification of the running system: neither service answers without the other, so
 `mlpack estimate --measure`, which runs one process alone, cannot measure them.
 
-    mlpack verify prod              # under generous limits: --set services.api.memory=1G services.ray.memory=4G
+    mlpack verify prod              # under generous limits: rendered with memory: 1G for api and 4G for ray
     python footprint_from_verify.py # with mlpack's own Python
     mlpack render prod
 """
@@ -51,7 +51,7 @@ def footprint(name: str, report: VerifyReport, lock: Lock) -> Footprint:
         regions.append(region("object store", "serve", "shm", STORE_BYTES))
     gathered = gather(HERE, ("prod",))
     # measured while all replicas loaded at once; a plan multiplies it again by those that will
-    at_once = max(1.0, plan.workers.value * plan.replicas.value / lock.world.host.usable_cores)
+    at_once = max(1.0, plan.workers.value * plan.replicas.value / lock.world.host.cores)
     infos = {model: info for model, info in gathered.present.items() if info is not None}
     return Footprint(
         service=name,

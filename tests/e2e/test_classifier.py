@@ -300,6 +300,11 @@ def test_rays_settings_are_in_force(system: System) -> None:
     rotating = system.inside("ray", "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     assert "--logging-rotate-bytes=1048576" in rotating
     assert "--logging-rotate-backup-count=1" in rotating
+    # gRPC's fork handlers say so whenever a process is started for a client; without them no start is broken.
+    joined = system.inside("ray", "sh", "-c", f"cat {logs}/ray_client_server.err")
+    assert "SpecificServer started" in joined
+    assert "fork() handlers" not in joined
+    assert "startup failed" not in joined
 
 
 def test_the_guides_commands_answer(system: System) -> None:

@@ -13,7 +13,7 @@
 set -eu
 cd "$(CDPATH='' dirname -- "$0")"
 
-wait_s=781
+wait_s=496
 uid=10001
 
 say() { printf '%s\n' "deploy.sh: $*" >&2; }
