@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from mlpack.audit.finding import Rule
-from mlpack.audit.rules import cards, health, image, memory, network, queue, servers, threads, variables
+from mlpack.audit.rules import broker, cards, health, image, memory, network, queue, servers, threads, variables
 
 RULES: tuple[Rule, ...] = (
     *memory.RULES,
     *threads.RULES,
     *servers.RULES,
     *queue.RULES,
+    *broker.RULES,
     *health.RULES,
     *variables.RULES,
     *image.RULES,

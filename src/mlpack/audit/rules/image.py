@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mlpack.audit.deployment import Deployment, Dockerfile, Service
+from mlpack.audit.deployment import MODEL_KINDS, Deployment, Dockerfile, Service
 from mlpack.audit.dockerfile import build_arguments, environment
 from mlpack.audit.finding import Hit, Rule
 from mlpack.audit.rules.variables import is_secret
@@ -18,23 +18,36 @@ _WEIGHTS = re.compile(
 )
 
 
+_OWN_USER = re.compile(
+    r"(^|/)(nginx|httpd|haproxy|redis|valkey|postgres|mysql|mariadb|mongo|rabbitmq|prometheus|grafana|torchserve"
+    r"|micromamba|airflow|nginx-unprivileged)([:@]|$)|(^|/)(bitnami|jupyter|chainguard)/|:[\w.-]*nonroot"
+)
+"""Bases whose image names a user of its own, or whose program leaves root behind as it starts (nginx's workers, the
+databases' entry scripts): another USER on top of them breaks more than it mends."""
+
+
 def _users(deployment: Deployment, dockerfile: Dockerfile) -> list[Service]:
-    return [one for one in deployment.services if one.dockerfile is dockerfile]
+    return [one for one in deployment.services if one.dockerfile and one.dockerfile.file == dockerfile.file]
 
 
 def root(deployment: Deployment) -> Iterator[Hit]:
     """No USER, or root."""
     for dockerfile in deployment.dockerfiles:
         user = dockerfile.last("USER")
+        if user is None and dockerfile.base is not None and _OWN_USER.search(dockerfile.base.text):
+            continue
         users = _users(deployment, dockerfile)
-        if (user is None or user.text in _ROOT) and not (users and all(one.user for one in users)):
+        as_root = [one for one in users if one.user is None or one.user.text in _ROOT]
+        if (user is None or user.text in _ROOT) and (as_root or not users):
             last = dockerfile.final[-1]
+            loads = not users or any(one.program.kind in MODEL_KINDS for one in users)
+            who = "a fault in a model's loader (pickle runs code)" if loads else "whoever breaks into it"
             yield Hit(
                 (user or last).place,
-                users[0].name if users else None,
+                as_root[0].name if as_root else None,
                 f"USER {user.text}" if user else "no USER: root",
                 "a user of its own, and USER 10001:10001",
-                "a fault in a model's loader (pickle runs code) is root in the container, and on bind mounts",
+                f"{who} is root in the container, and on bind mounts",
             )
 
 

@@ -14,7 +14,8 @@ VISIBILITY_S = 3600
 _LLM_TIMEOUT = re.compile(r"(OLLAMA|LLM|REQUEST|OPENAI)\w*TIMEOUT")
 
 
-def _workers(deployment: Deployment) -> list[Service]:
+def task_workers(deployment: Deployment) -> list[Service]:
+    """Celery's workers; not beat, nor flower."""
     return [
         one
         for one in deployment.services
@@ -30,7 +31,7 @@ def _said(deployment: Deployment, one: Service, *names: str) -> Said | None:
 
 def lost(deployment: Deployment) -> Iterator[Hit]:
     """Tasks lost with the child that ran them."""
-    for one in _workers(deployment):
+    for one in task_workers(deployment):
         late = _said(
             deployment,
             one,
@@ -70,7 +71,7 @@ def lost(deployment: Deployment) -> Iterator[Hit]:
 
 def pool(deployment: Deployment) -> Iterator[Hit]:
     """Time limits that do nothing."""
-    for one in _workers(deployment):
+    for one in task_workers(deployment):
         said, limit = one.program.options.get("pool"), one.program.options.get("time-limit")
         if said and limit and said.text in ("solo", "threads", "gevent", "eventlet"):
             yield Hit(
@@ -84,7 +85,7 @@ def pool(deployment: Deployment) -> Iterator[Hit]:
 
 def limits(deployment: Deployment) -> Iterator[Hit]:
     """Soft above hard; above the redelivery; decorators against flags."""
-    for one in _workers(deployment):
+    for one in task_workers(deployment):
         hard, soft = one.program.number("time-limit"), one.program.number("soft-time-limit")
         said = one.program.options.get("time-limit")
         if hard is not None and soft is not None and soft >= hard and said:
@@ -145,7 +146,7 @@ def limits(deployment: Deployment) -> Iterator[Hit]:
 
 def fresh_child(deployment: Deployment) -> Iterator[Hit]:
     """A new child for every task."""
-    for one in _workers(deployment):
+    for one in task_workers(deployment):
         said = one.program.options.get("max-tasks-per-child")
         alive = _said(
             deployment,
@@ -169,56 +170,13 @@ def fresh_child(deployment: Deployment) -> Iterator[Hit]:
             )
 
 
-def broker(deployment: Deployment) -> Iterator[Hit]:
-    """A Redis that forgets tasks, or that everybody may use."""
-    queued = bool(_workers(deployment))
-    for one in deployment.services:
-        if one.program.kind != "redis":
-            continue
-        policy, save = one.program.options.get("maxmemory-policy"), one.program.options.get("save")
-        if queued and policy is not None and policy.text != "noeviction":
-            yield Hit(
-                policy.place,
-                one.name,
-                f"--maxmemory-policy {policy.text}",
-                "--maxmemory-policy noeviction",
-                "when memory is short Redis throws away queued tasks",
-                "error",
-                {},
-            )
-        if queued and not one.is_unit and not any(target == "/data" for _, target, _ in one.volumes):
-            yield Hit(
-                one.place,
-                one.name,
-                "no volume at /data",
-                "a volume, and --appendonly yes",
-                "the queue is gone with the container",
-                "note",
-            )
-        elif queued and save is not None and not save.text.strip("\"'") and "appendonly" not in one.program.options:
-            yield Hit(save.place, one.name, '--save ""', "--appendonly yes", "a restart loses the queue")
-        public = [
-            said
-            for said in one.ports
-            if said.text.split(":")[0] in ("", "0.0.0.0") and said.text.count(":") == 2 and said.text.split(":")[1]
-        ]
-        if public and "requirepass" not in one.program.options and "requirepass" not in one.program.text:
-            yield Hit(
-                public[0].place,
-                one.name,
-                f"ports: {public[0].text.lstrip(':')}, no password",
-                "127.0.0.1 in front of it, or no ports",
-                "who reaches the port can run tasks; pickle or not, that is your workers",
-            )
-
-
 def crowded(deployment: Deployment) -> Iterator[Hit]:
     """More calls at once than the LLM has slots."""
     for llm in (one for one in deployment.services if one.program.kind == "ollama"):
         slots = llm.environment.get("OLLAMA_NUM_PARALLEL")
         number = int(slots.text) if slots and slots.text.isdigit() else 1
         callers = [
-            one for one in _workers(deployment) if any(f"//{llm.name}:" in v.text for v in one.environment.values())
+            one for one in task_workers(deployment) if any(f"//{llm.name}:" in v.text for v in one.environment.values())
         ]
         asked = sum(one.workers * one.replicas for one in callers)
         if asked > max(number, 1):
@@ -237,6 +195,5 @@ RULES = (
     Rule("pool-without-limits", "warning", "Time limits do nothing", FACTS, pool),
     Rule("limits-contradict", "warning", "Time limits contradict each other", FACTS, limits),
     Rule("fresh-child", "warning", "A new child for every task", FACTS, fresh_child),
-    Rule("broker", "warning", "The broker loses tasks or is open", FACTS, broker),
     Rule("llm-crowded", "warning", "More callers than the LLM has slots", "Ollama FAQ", crowded),
 )

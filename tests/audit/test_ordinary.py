@@ -1,0 +1,107 @@
+"""Ordinary deployments of no fault: what a rule must not say, or not in these words. Each was said once, and wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlpack.audit import audit, read_deployment
+
+QUEUE = """\
+services:
+  web: {image: "shop:1", command: gunicorn app:app, environment: {CELERY_BROKER_URL: "{broker}"}}
+  worker: {image: "shop:1", command: celery -A tasks worker}
+  rabbit: {image: "rabbitmq:3-management"}
+  results: {image: "redis:7", ports: ["6379:6379"], command: redis-server --maxmemory-policy allkeys-lru}
+"""
+SHARED = """\
+services:
+  web: {build: ., command: gunicorn app:app{web}}
+  board: {build: ., command: celery -A tasks flower{board}}
+"""
+
+
+def found(folder: Path, compose: str, dockerfile: str | None = None) -> dict[tuple[str, str | None], str]:
+    """(rule, service) of every finding -> why."""
+    file = folder / "compose.yaml"
+    file.write_text(compose)
+    if dockerfile is not None:
+        (folder / "Dockerfile").write_text(dockerfile)
+        (folder / ".dockerignore").write_text(".git\n")
+    return {(one.rule, one.service): one.because for one, _ in audit(read_deployment((file,), None))}
+
+
+def with_broker(url: str) -> str:
+    """The deployment with its queue at ``url``."""
+    return QUEUE.replace("{broker}", url)
+
+
+@pytest.mark.parametrize("url", ["amqp://guest:guest@rabbit:5672//", "amqp://rabbit"])
+def test_a_store_of_results_is_no_queue(tmp_path: Path, url: str) -> None:
+    said = found(tmp_path, with_broker(url))
+    assert said.get(("broker", "results")) == "who reaches the port reads, changes and deletes whatever is kept there"
+    assert not [why for (rule, _), why in said.items() if rule == "broker" and "queue" in why]
+
+
+@pytest.mark.parametrize("url", ["redis://:pw@results:6379/0", "${BROKER_URL}", "redis://elsewhere.example:6379"])
+def test_a_redis_that_may_be_the_queue_is_taken_for_it(tmp_path: Path, url: str) -> None:
+    assert ("broker", "results") in found(tmp_path, with_broker(url))
+    kept = [one.because for one, _ in audit(read_deployment((tmp_path / "compose.yaml",), None))]
+    assert "when memory is short Redis throws away queued tasks" in kept
+    assert "who reaches the port can run tasks; pickle or not, that is your workers" in kept
+
+
+def test_a_cache_that_no_worker_uses_runs_no_tasks(tmp_path: Path) -> None:
+    compose = 'services: {cache: {image: "redis:7", ports: ["6379:6379"]}}\n'
+    assert found(tmp_path, compose) == {
+        ("broker", "cache"): "who reaches the port reads, changes and deletes whatever is kept there"
+    }
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *(
+            "nginx:1.27-alpine",
+            "docker.io/library/postgres:17",
+            "pytorch/torchserve:0.12.0-cpu",
+            "prom/prometheus:v3.5.0",
+        ),
+        *("bitnami/redis:7.4", "gcr.io/distroless/python3-debian12:nonroot", "mambaorg/micromamba:2.0.5"),
+    ],
+)
+def test_an_image_with_a_user_of_its_own_is_not_root(tmp_path: Path, base: str) -> None:
+    compose = "services: {edge: {build: .}}\n"
+    assert found(tmp_path, compose, f"FROM {base}\nCOPY edge.conf /etc/\n") == {}
+    assert ("runs-as-root", "edge") in found(tmp_path, compose, f"FROM {base}\nUSER root\nCOPY edge.conf /etc/\n")
+
+
+@pytest.mark.parametrize(
+    "base", ["python:3.11-slim-bookworm", "tiangolo/uvicorn-gunicorn:python3.11", "me/nginx-tools:1"]
+)
+def test_others_are(tmp_path: Path, base: str) -> None:
+    assert ("runs-as-root", "edge") in found(tmp_path, "services: {edge: {build: .}}\n", f"FROM {base}\nCOPY a /b\n")
+
+
+@pytest.mark.parametrize(
+    ("web", "board", "named"),
+    [("", "", "web"), (', user: "1000"', "", "board"), ("", ', user: "1000"', "web"), (", user: root", "", "web")],
+)
+def test_of_an_image_that_several_use_one_that_is_root_is_named(
+    tmp_path: Path, web: str, board: str, named: str
+) -> None:
+    compose = SHARED.replace("{web}", web).replace("{board}", board)
+    said = found(tmp_path, compose, "FROM python:3.11-slim-bookworm\nCOPY . .\n")
+    assert [service for rule, service in said if rule == "runs-as-root"] == [named]
+
+
+def test_an_image_that_nobody_runs_as_root_is_not_blamed(tmp_path: Path) -> None:
+    compose = SHARED.replace("{web}", ", user: app").replace("{board}", ', user: "1000"')
+    said = found(tmp_path, compose, "FROM python:3.11-slim-bookworm\nCOPY . .\n")
+    assert [service for rule, service in said if rule == "runs-as-root"] == []
+
+
+def test_who_loads_no_model_has_no_loader(tmp_path: Path) -> None:
+    said = found(tmp_path, "services: {board: {build: ., command: mlflow server}}\n", "FROM python:3.11-slim\nRUN a\n")
+    assert said[("runs-as-root", "board")].startswith("whoever breaks into it is root")
