@@ -251,6 +251,7 @@ def test_an_index_of_absent_shards_names_them(tmp_path: Path) -> None:
     assert "files that are not there: long" in refusal(index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [b"[],", b'{"":1},', b'"a":1,', b"1,", b'"\xf0\x9f\x98\x80","'])
 @pytest.mark.parametrize("name", ["m.safetensors", "model.safetensors.index.json", "config.json"])
 def test_json_made_to_grow_in_memory_is_refused_in_little(tmp_path: Path, name: str, fill: bytes) -> None:
