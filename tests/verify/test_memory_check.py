@@ -12,7 +12,7 @@ from tests.verify import hand
 from mlpack.launchers.base import State
 from mlpack.meter.cgroup import Counters
 from mlpack.meter.sampler import Peaks
-from mlpack.plan import ServicePlan
+from mlpack.plan import ServicePlan, Term
 from mlpack.report import LoadResult, MemorySample
 from mlpack.units import MIB
 from mlpack.verify.checks import memory
@@ -51,10 +51,11 @@ def judge(
     load: LoadResult | None = LOAD,
     not_limited: tuple[str, ...] = (),
     fault: str | None = None,
+    terms: tuple[Term, ...] = (),
 ) -> Answer:
     """The check's answer for a service with a limit of 1000 MiB, 800 MiB predicted, 100 MiB mapped."""
     plan = hand.memory_plan(1000 * MIB, peak_bytes=800 * MIB, lower_bytes=lower_mib * MIB)
-    plan = plan.model_copy(update={"mapped_bytes": planned_mapped_mib * MIB})
+    plan = plan.model_copy(update={"mapped_bytes": planned_mapped_mib * MIB, "serve_terms": terms})
     service: ServicePlan = hand.service_plan(memory=plan, footprint_source=source)
     refaults = None if refault_mib is None else refault_mib * MIB
     after = counters(refault_bytes=refaults, oom_kills=oom_kills, file_mapped_bytes=charged_mib * MIB)
@@ -86,6 +87,18 @@ def test_a_measured_prediction_holds_within_15_percent(need_mib: int, status: st
     answer = judge(need_mib)
     assert answer.status == status
     assert "0.85-1.15 of the measured prediction" in words(answer)
+
+
+@pytest.mark.parametrize(("need_mib", "status"), [(339, "failed"), (340, "passed"), (920, "passed"), (921, "failed")])
+def test_what_a_plan_only_allows_for_need_not_be_used_up(need_mib: int, status: str) -> None:
+    terms = (
+        Term(name="libraries", each_bytes=200 * MIB, count=2, source="measured"),
+        Term(name="gunicorn master", each_bytes=300 * MIB, count=1, source="default"),
+        Term(name="load peak", each_bytes=50 * MIB, count=2, source="estimated"),
+    )
+    answer = judge(need_mib, terms=terms)
+    assert answer.status == status
+    assert "of it 400 MiB allowances that need not be used up" in words(answer)
 
 
 @pytest.mark.parametrize(
