@@ -154,15 +154,16 @@ def test_a_killed_worker_is_started_again_and_so_is_one_that_hangs(units: Units)
     planned = units.lock.plan.services["worker"].times.redelivery_s
     assert planned is not None
     assert waited(lambda: show(unit, "WatchdogUSec"), lambda said: said != "0") == span(planned.value)
-    drop_in = f"/run/systemd/system/{unit}.d/soon.conf"
-    line = f"[Service]\nEnvironment=MLPACK_SILENT_S={SOON_S}\n"
-    units.host.run("sh", "-c", f"mkdir -p {Path(drop_in).parent}; printf '{line}' >{drop_in}; systemctl daemon-reload")
+    drop_ins = f"/run/systemd/system/{unit}.d"
+    units.host.run("sh", "-c", DROP_INS.format(folder=drop_ins))
     first = show(unit, "MainPID")
     units.host.run("kill", "-KILL", first)
-    again = waited(lambda: show(unit, "MainPID"), lambda pid: pid not in ("0", first))
-    wait_active(units.host, unit)
+    waited(lambda: show(unit, "MainPID"), lambda pid: pid not in ("0", first))
     waited(lambda: show(unit, "WatchdogUSec"), lambda said: said == span(SOON_S))
-    units.host.run("sh", "-c", f"rm {drop_in}; systemctl daemon-reload; kill -STOP {again}")
+    stop = f"rm {drop_ins}/soon.conf; systemctl daemon-reload; systemctl show -P MainPID {unit} | tee /tmp/stopped"
+    units.host.run("sh", "-c", f"{stop} | xargs kill -STOP")
+    again = units.host.run("cat", "/tmp/stopped").stdout.strip()
+    units.host.run("timeout", "60", "sh", "-c", NOBODY_TAKES.format(unit=unit, pid=again), timeout_s=70)
     (answer,) = units.ask("upload", f"{ROOT}/samples/knee.npy")
     waited(lambda: show(unit, "MainPID"), lambda pid: pid not in ("0", again))
     said = units.host.run("journalctl", "--unit", unit, "--no-pager", "--output=cat").stdout
@@ -172,6 +173,18 @@ def test_a_killed_worker_is_started_again_and_so_is_one_that_hangs(units: Units)
 
 
 SOON_S = 6
+DROP_INS = f"""mkdir -p {{folder}}
+printf '[Service]\\nEnvironment=MLPACK_SILENT_S={SOON_S}\\n' >{{folder}}/soon.conf
+printf '[Service]\\nRestartSec=100ms\\n' >{{folder}}/at-once.conf
+systemctl daemon-reload"""
+"""The second stays until the host is booted again."""
+NOBODY_TAKES = f"""export REDISCLI_AUTH=$(cat {ROOT}/deploy/prod-systemd/secrets/queue-password)
+until redis-cli info clients | grep -q blocked_clients:0; do
+    [ $(systemctl show -P MainPID {{unit}}) = {{pid}} ] || exit 0
+    sleep 0.1
+done"""
+"""The stopped worker asked for a task before it was stopped, for a second at most (kombu's BRPOP). One that is sent
+then is given to a process that never reads it, and lost: kombu notes only what it has read."""
 
 
 def span(seconds: int) -> str:
@@ -189,8 +202,8 @@ def waited(ask: Callable[[], str], enough: Callable[[str], bool]) -> str:
     return said
 
 
-TASKS, KILLS = 120, 21
-"""200 ran before it was shortened; bench/mri asks for as many."""
+TASKS, KILLS = 60, 12
+"""bench/mri has 200 and more than 20, in containers."""
 
 
 def test_no_task_is_lost(units: Units) -> None:
@@ -203,9 +216,9 @@ def test_no_task_is_lost(units: Units) -> None:
     done = units.host.run("sh", "-c", words, "sh", script, timeout_s=900)
     said = json.loads(done.stdout)
     assert (said["lost"], said["wrong"], said["restarted"]) == (0, [], True), said
-    assert said["kills"] >= 20
+    assert said["kills"] == KILLS
     assert sum(said["states"].values()) == TASKS
-    assert said["again"] >= 10, "tasks whose process died ran again"
+    assert said["again"] >= 6, "tasks whose process died ran again"
 
 
 def test_a_reboot_brings_everything_back(units: Units) -> None:
