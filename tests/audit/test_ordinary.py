@@ -105,3 +105,38 @@ def test_an_image_that_nobody_runs_as_root_is_not_blamed(tmp_path: Path) -> None
 def test_who_loads_no_model_has_no_loader(tmp_path: Path) -> None:
     said = found(tmp_path, "services: {board: {build: ., command: mlflow server}}\n", "FROM python:3.11-slim\nRUN a\n")
     assert said[("runs-as-root", "board")].startswith("whoever breaks into it is root")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["NEXT_PUBLIC_BACKEND_URL", "REACT_APP_API_BASE", "VITE_API_BASE_URL", "OLLAMA_ORIGINS", "BACKEND_URL_CORS"],
+)
+def test_what_a_browser_reads_may_say_localhost(tmp_path: Path, name: str) -> None:
+    compose = 'services: {page: {image: "page:1", environment: {NAME: "http://localhost:8000"}}}\n'
+    assert found(tmp_path, compose.replace("NAME", name)) == {}
+    assert ("localhost", "page") in found(tmp_path, compose.replace("NAME", "BACKEND_URL"))
+
+
+def test_localhost_of_a_shared_network_is_not_its_own(tmp_path: Path) -> None:
+    compose = 'services: {api: {image: "api:1", MODEenvironment: {REDIS_URL: "redis://localhost:6379"}}}\n'
+    assert found(tmp_path, compose.replace("MODE", 'network_mode: "service:vpn", ')) == {}
+    assert ("localhost", "api") in found(tmp_path, compose.replace("MODE", ""))
+
+
+def test_a_program_that_another_stage_hands_over_is_there(tmp_path: Path) -> None:
+    compose = 'services: {web: {build: ., user: app, healthcheck: {test: "curl -f http://localhost:8000"}}}\n'
+    slim = "FROM python:3.11-slim-bookworm\n"
+    handed = slim + "COPY --from=curlimages/curl:8.17.0 /usr/bin/curl /usr/local/bin/curl\n"
+    assert found(tmp_path, compose, handed) == {}
+    assert ("health-cannot-run", "web") in found(tmp_path, compose, slim + "RUN pip install flask\n")
+
+
+@pytest.mark.parametrize(("library", "told"), [("torch", True), ("tensorflow", False)])
+def test_only_torch_is_told_what_torch_does(tmp_path: Path, library: str, told: bool) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{library}\n")
+    compose = """services:
+  web:
+    {build: ., user: app, command: gunicorn a:b, environment: {MKL_NUM_THREADS: 1, OMP_NUM_THREADS: 4}}
+"""
+    said = found(tmp_path, compose, "FROM python:3.11-slim-bookworm\nCOPY requirements.txt /\n")
+    assert (("mkl-beats-omp", "web") in said) is told

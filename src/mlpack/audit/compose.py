@@ -126,7 +126,7 @@ def service_of(
         gpu=card,
         gpu_both=both,
         volumes=tuple(_volumes(get("volumes"))),
-        host_network=(said("network_mode") or Said("", place)).text == "host",
+        host_network=(said("network_mode") or Said("", place)).text.startswith(("host", "service:", "container:")),
     )
 
 

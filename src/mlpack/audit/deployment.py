@@ -132,6 +132,7 @@ class Service:
     volumes: tuple[tuple[str, str, Place], ...] = ()
     """(source, target, place); source empty for an anonymous one."""
     host_network: bool = False
+    """Its localhost is not its own: the host's, or that of a container whose network it shares."""
     libraries: Mapping[str, Said | None] = field(default_factory=dict)
     """Runtimes (torch, tensorflow, ...) and other packages that requirements or the Dockerfile name."""
     models: tuple[KnownModel, ...] = ()

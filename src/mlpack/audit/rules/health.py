@@ -71,7 +71,9 @@ def no_curl(deployment: Deployment) -> Iterator[Hit]:
         slim = (
             "slim" in base
             and one.dockerfile is not None
-            and not any(re.search(rf"\b{tool}\b", line.text) for line in one.dockerfile.final if line.word == "RUN")
+            and not any(
+                re.search(rf"\b{tool}\b", line.text) for line in one.dockerfile.final if line.word != "HEALTHCHECK"
+            )
         )
         if slim or (one.program.kind == "ollama" and one.dockerfile is None):
             after = "[CMD, ollama, list]" if one.program.kind == "ollama" else "[CMD, python, -c, urllib.request...]"

@@ -14,6 +14,8 @@ _LOCAL = re.compile(
 _BACKEND = re.compile(
     r"REDIS|BROKER|BACKEND_URL|DATABASE|OLLAMA|LLM|RAY|CELERY|POSTGRES|DB_|MODEL_(URL|SERVER)|API_BASE"
 )
+_ELSEWHERE = re.compile(r"^(REACT_APP|VITE|NEXT_PUBLIC|NUXT_PUBLIC|PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY)_|ORIGIN|CORS")
+"""Read by a browser, or a list of who may ask: there localhost is the user's own machine."""
 
 
 def replicas(deployment: Deployment) -> Iterator[Hit]:
@@ -69,6 +71,8 @@ def localhost(deployment: Deployment) -> Iterator[Hit]:
     """localhost inside a container."""
     for one in deployment.services:
         for name, said in one.environment.items() if not one.host_network else ():
+            if _ELSEWHERE.search(name.upper()):
+                continue
             host = name.upper().endswith("_HOST") and said.text in ("localhost", "127.0.0.1")
             if (_LOCAL.match(said.text) and not said.text.startswith("http")) or (
                 _BACKEND.search(name.upper()) and (host or _LOCAL.match(said.text))

@@ -12,7 +12,6 @@ VARIABLES = (
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
-    "TORCH_NUM_THREADS",
 )
 
 
@@ -65,7 +64,8 @@ def mkl_beats_omp(deployment: Deployment) -> Iterator[Hit]:
     """Two variables for one number, set to different values."""
     for one in deployment.services:
         mkl, omp = one.environment.get("MKL_NUM_THREADS"), one.environment.get("OMP_NUM_THREADS")
-        if mkl and omp and mkl.text != omp.text:
+        torch = not one.runtimes or not {"torch", "transformers"}.isdisjoint(one.runtimes)
+        if mkl and omp and mkl.text != omp.text and torch:
             yield Hit(
                 mkl.place,
                 one.name,
