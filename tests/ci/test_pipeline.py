@@ -41,6 +41,7 @@ def fenced(name: str) -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_owners_schemas_accept_the_action_and_the_template() -> None:
     action = tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
     assert action.returncode == 0, action.stdout
@@ -164,6 +165,7 @@ def test_the_verify_step(ends: int, allowed: str, verdict: str, code: int, tmp_p
     }
 
 
+@pytest.mark.slow
 def test_the_check_step_says_which_files_are_not_current(tmp_path: Path) -> None:
     runner = Runner(tmp_path, project="embedding")
     rendered_example(tmp_path)
@@ -195,6 +197,7 @@ def test_the_install_step_makes_the_command(tmp_path: Path) -> None:
     assert shown.stdout.startswith("mlpack ")
 
 
+@pytest.mark.slow
 def test_the_hook_is_the_command(tmp_path: Path) -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     words = [*hook["entry"].split(), *hook["args"]]

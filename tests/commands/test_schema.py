@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.commands.conftest import Command
+
+pytestmark = pytest.mark.slow
 
 
 def test_schema(mlpack: Command) -> None:

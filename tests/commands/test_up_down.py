@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.commands.conftest import Command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("verb", ["up", "down"])
 @pytest.mark.parametrize("profiles", [(), ("prod",)])

@@ -58,6 +58,7 @@ def check(report: VerifyReport, name: str) -> CheckResult:
     return next(result for result in report.checks if result.name == name)
 
 
+@pytest.mark.slow
 def test_a_task_whose_child_is_killed_is_done_all_the_same(queue_project: Path) -> None:
     report = verified("ok", queue_project)
     assert [(r.name, r.summary, r.evidence) for r in report.checks if r.status == "failed"] == []
@@ -74,6 +75,7 @@ LOSING: dict[str, tuple[tuple[str, ...], str, str]] = {
 """MODE of the stand-in -> the checks that may see it first, the kind, and what they say."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", LOSING)
 def test_a_queue_that_loses_work_is_found(mode: str, queue_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failing, kind, says = LOSING[mode]
