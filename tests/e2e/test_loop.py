@@ -23,24 +23,25 @@ from mlpack.process import run
 from mlpack.report import VerifyReport
 from mlpack.tune.trial import STATE_NAME, State
 from mlpack.tune.wanted import Wanted
+from mlpack.units import MIB
 from mlpack.verify import verify
 from mlpack.verify.checks import CHECKS
 
 pytestmark = pytest.mark.engine
 PROFILES = ("prod",)
-HELD_MIB = 128
-"""A worker holds: enough that the planned allowances (master, health check) are no large share of the prediction."""
-MOST_ROWS = 6
+HELD_MIB = 8
+"""A worker holds: so little that the planned allowances (master, health check) are half of the prediction."""
+MOST_ROWS = 3
 SPEC = """\
 name: loop   # by hand
 build: {python: "3.11", requirements: requirements.txt}
 models:
-  rows: {path: rows.safetensors, runtime: torch, max_input: {batch: 4}}
+  rows: {path: rows.safetensors, runtime: torch, max_input: {batch: 2}}
 services:
   web:
     {server: gunicorn, app: "app:app", interface: wsgi, port: 8000, health: /health, models: [rows], workers: 2}
 requests:
-  four: {largest: true, to: web, post: /predict, json: {rows: [1, 2, 3, 4]}, expect: {json: {sum: 10}}}
+  two: {largest: true, to: web, post: /predict, json: {rows: [1, 2]}, expect: {json: {sum: 3}}}
 verify: {requests: 40}
 """
 APP = f"""\
@@ -82,6 +83,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         skip = [name for name in CHECKS if name not in ASKED]
         patch.setattr("mlpack.commands.verify.verify", functools.partial(verify, skip=skip))
         patch.setattr("mlpack.verify.checks.every_worker.LEAST_S", 2.0)
+        patch.setattr("mlpack.tune.search.STEP_BYTES", 24 * MIB)
         yield root
     run(["docker", "image", "rm", "loop:mlpack-verify"], check=False)
 
@@ -154,13 +156,13 @@ def test_tune_finds_limit_workers_and_batch_and_goes_on_where_it_was(
     assert trials[: len(kept)] == kept
     assert said.err.count("tried before") >= len(kept)
     limits = {one.settings["limit_mib"]: one.good for one in trials if "limit_mib" in one.settings}
-    assert min(mib for mib, good in limits.items() if good) > 2 * HELD_MIB
+    assert 2 * HELD_MIB < min(mib for mib, good in limits.items() if good) < max(limits), "less than was planned holds"
     assert all(mib > 2 * HELD_MIB for mib in limits), "below what is surely needed nothing is tried"
     pairs = {(one.settings["workers"], one.settings["threads"]) for one in trials if "workers" in one.settings}
     assert (2, 1) in pairs
     assert "is best (within 5 %, fewer processes win)" in said.out
     assert f"batch: {MOST_ROWS} fits, {MOST_ROWS + 1} does not" in said.out
-    assert f"models.rows.max_input.batch: 4 -> {MOST_ROWS}" in said.out
+    assert f"models.rows.max_input.batch: 2 -> {MOST_ROWS}" in said.out
     after = {p: p.read_bytes() for p in project.rglob("*") if p.is_file() and p != file}
     assert after == before, "tune tries in a copy"
     assert left() == []
