@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -41,6 +42,25 @@ class Scenario:
     command: tuple[str, ...] = ()
     shows: Callable[[Facts], bool] = lambda facts: not facts.running
     says: str = ""
+
+
+LOOKS = 3
+
+
+def looked_at(idents: Sequence[str]) -> list[Facts]:
+    """Every container's facts, asked for at the same time."""
+    with ThreadPoolExecutor(len(idents)) as pool:
+        return list(pool.map(lambda ident: read_container(ident, os.environ), idents))
+
+
+def finds_nothing(compose: Callable[..., str]) -> None:
+    """Doctor looks three times at all containers of a system that works; ``compose`` is `docker compose` of it."""
+    idents = compose("ps", "--all", "--quiet").split()
+    assert idents
+    for _ in range(LOOKS):
+        patients = looked_at(idents)
+        assert {one.name: diagnose(one) for one in patients if diagnose(one)} == {}
+        assert all(one.running or one.done for one in patients)
 
 
 def unhealthy(facts: Facts) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from tests.e2e import standins
+from tests.e2e import doctors, standins
 
 from mlpack.flow import gather, output_folder, produce
 from mlpack.launchers import engine
@@ -215,6 +215,10 @@ def actor_pids(system: System) -> dict[str, int]:
     )
     said: dict[str, int] = json.loads(system.inside("ray", "python", "-c", code).splitlines()[-1])
     return said
+
+
+def test_doctor_finds_nothing_wrong(system: System) -> None:
+    doctors.finds_nothing(system.compose)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from tests.e2e import standins
+from tests.e2e.doctors import looked_at
 
 from mlpack.doctor import Facts, diagnose
-from mlpack.doctor.read import containers_of, read_container
+from mlpack.doctor.read import containers_of
 from mlpack.process import run
 
 pytestmark = pytest.mark.engine
@@ -48,12 +49,6 @@ def running(matrix_image: str) -> Iterator[tuple[str, ...]]:
 def settled(facts: Facts) -> bool:
     """A job that has ended, or a service that runs and whose first health check is over."""
     return facts.done or (facts.running and (facts.health is None or facts.health.status != "starting"))
-
-
-def looked_at(idents: tuple[str, ...]) -> list[Facts]:
-    """Every container's facts, asked for at the same time."""
-    with ThreadPoolExecutor(len(idents)) as pool:
-        return list(pool.map(lambda ident: read_container(ident, os.environ), idents))
 
 
 def test_nothing_is_found_where_nothing_is_wrong(running: tuple[str, ...]) -> None:

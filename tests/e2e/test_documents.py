@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e import documents, standins
+from tests.e2e import doctors, documents, standins
 from tests.e2e.documents import TRUTH, Containers
 from tests.e2e.losing import members
 from tests.e2e.test_mri_hybrid import free_port
@@ -47,6 +47,10 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
         yield made
     finally:
         made.down()
+
+
+def test_doctor_finds_nothing_wrong(system: Containers) -> None:
+    doctors.finds_nothing(system.compose)
 
 
 def test_the_right_answer_is_stored(system: Containers) -> None:

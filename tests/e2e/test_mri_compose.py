@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e import mri, standins
+from tests.e2e import doctors, mri, standins
 from tests.e2e.test_mri import TRUTH_ML, WITHIN_ML
 from tests.e2e.test_mri_hybrid import free_port
 
@@ -62,6 +62,10 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]
         yield made
     finally:
         made.compose("down", "--volumes", "--timeout", "2", check=False)
+
+
+def test_doctor_finds_nothing_wrong(containers: Containers) -> None:
+    doctors.finds_nothing(containers.compose)
 
 
 def test_the_right_answer(containers: Containers) -> None:
