@@ -19,7 +19,7 @@ import pytest
 import yaml
 from PIL import Image
 from tests.artifacts import write_files
-from tests.e2e import browser
+from tests.e2e import browser, doctors
 
 from mlpack.launchers import engine
 from mlpack.launchers.override import verify_image
@@ -155,6 +155,10 @@ def served(project: Path, report: VerifyReport, tmp_path_factory: pytest.TempPat
         yield found
     finally:
         found.compose("down", "--volumes", "--timeout", "5")
+
+
+def test_doctor_finds_nothing_wrong(served: Served) -> None:
+    doctors.finds_nothing(served.compose)
 
 
 def test_weights_are_mounted_read_only_and_not_in_the_image(served: Served) -> None:
