@@ -9,6 +9,7 @@ import hmac
 import logging
 import os
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -27,7 +28,9 @@ API_KEY = os.environ.get("API_KEY", "")
 MOST_BYTES = int(os.environ.get("MAX_BODY", "10485760"))
 ORIGINS = [origin for origin in os.environ.get("CORS_ORIGINS", "").split(",") if origin]
 ASK_S, HEALTH_S, PAUSE_S = 20.0, 3.0, 1.0
-MOST_SILENT = 10
+SENDERS = 16
+"""Threads that hand calls to Ray's client, which takes milliseconds while the head is there."""
+MOST_SILENT = 5
 """So many looks in a row without an answer, and the head is joined anew."""
 FIRST_JOIN_S = 60.0
 """A worker takes no connection before it has joined, so that a new replica gets no request too early; after so long it
@@ -50,6 +53,7 @@ class Models:
 
     def __init__(self) -> None:
         self._actors: dict = {}
+        self._senders = ThreadPoolExecutor(SENDERS)
         self.whole = asyncio.Event()
         """Set once every actor has answered for the first time."""
 
@@ -66,6 +70,8 @@ class Models:
         while True:
             try:
                 if not self._actors:
+                    self._senders.shutdown(wait=False)  # some may still wait for the head that is gone
+                    self._senders = ThreadPoolExecutor(SENDERS)
                     self._actors = await asyncio.to_thread(self._join)
                 if await self.alive() == len(MODELS):
                     self.whole.set()
@@ -74,29 +80,50 @@ class Models:
                 silent += 1
                 if silent >= MOST_SILENT:
                     self._actors, silent = {}, 0
-            except GONE:
+            except Exception as error:  # whatever it was: who stops joining never answers again
+                log.warning("joining Ray's head: %s", type(error).__name__)
                 self._actors = {}
             await asyncio.sleep(PAUSE_S)
 
     def joined(self) -> dict:
         """The actors' handles. Raises ConnectionError while there are none."""
-        if not self._actors or not ray.is_initialized():
+        if not self._actors:
             raise ConnectionError("not joined to Ray's head")
         return self._actors
 
+    async def ask(self, within_s: float, method: str, *given: object) -> dict[str, object]:
+        """What every actor answers or raises, asked at the same time. Raises one of GONE.
+
+        Ray's client blocks whoever sends while it looks for a head that went away: so threads send, and the loop waits.
+        An answer that comes too late is let come: to one whose future was cancelled, the client would break off telling
+        all others that the head is gone (ray/util/client/dataclient.py, _shutdown), and they would wait for ever.
+        """
+        actors = self.joined()
+
+        def send() -> list[Future]:
+            return [getattr(actor, method).remote(*given).future() for actor in actors.values()]
+
+        async def answers() -> list[object]:
+            sent = await asyncio.get_running_loop().run_in_executor(self._senders, send)
+            waited = [asyncio.shield(asyncio.wrap_future(future)) for future in sent]
+            return await asyncio.gather(*waited, return_exceptions=True)
+
+        return dict(zip(actors, await asyncio.wait_for(answers(), within_s), strict=True))
+
     async def alive(self) -> int:
         """How many actors answer now. Raises one of GONE."""
-        calls = [actor.ready.remote() for actor in self.joined().values()]
-        answers = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), HEALTH_S)
+        answers = (await self.ask(HEALTH_S, "ready")).values()
         if any(isinstance(answer, ConnectionError) for answer in answers):
             raise ConnectionError("Ray's head is away")
         return sum(isinstance(answer, int) for answer in answers)
 
     async def scores(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """Every model's probabilities, asked at the same time. Raises one of GONE."""
-        actors = self.joined()
-        calls = [actor.scores.remote(picture) for actor in actors.values()]
-        return dict(zip(actors, await asyncio.wait_for(asyncio.gather(*calls), ASK_S), strict=True))
+        """Every model's probabilities. Raises one of GONE."""
+        answers = await self.ask(ASK_S, "scores", picture)
+        for answer in answers.values():
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
 
 
 models = Models()
