@@ -50,10 +50,10 @@ def series(round_s: float) -> Series | None:
     return Series(spans, max(1, min(MOST_ROUNDS, int(FOR_S / spans / round_s))))
 
 
-def longer(plan: Series, round_s: float, requests_per_round: int) -> Series:
-    """The third series: as many readings as ``plan``, of ``MANY`` requests if ``MOST_S`` allows them."""
+def longer(plan: Series, round_s: float, requests_per_round: int, most_s: float = MOST_S) -> Series:
+    """The third series: as many readings as ``plan``, of ``MANY`` requests if ``most_s`` allows them."""
     wanted = -(-MANY // (plan.spans * requests_per_round))
-    return Series(plan.spans, max(plan.rounds, min(wanted, int(MOST_S / plan.spans / max(round_s, 1e-6)))))
+    return Series(plan.spans, max(plan.rounds, min(wanted, int(most_s / plan.spans / max(round_s, 1e-6)))))
 
 
 def suspicious(readings: Sequence[int], spans: int = 0) -> bool:

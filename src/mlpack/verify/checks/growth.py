@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from mlpack.launchers.base import Instance
-from mlpack.measure.growth import LEAST_SPANS, SPANS, growth, suspicious
+from mlpack.measure.growth import LEAST_SPANS, SPANS, Series, goes_on, growth, longer, suspicious
 from mlpack.meter import smaps
 from mlpack.report import Patch
 from mlpack.units import show_bytes, show_duration
@@ -22,6 +22,8 @@ SERIES_S = 3.0
 """What a first look should take: as few spans as can be judged where requests are slow."""
 MOST_S = 10.0
 """What a series may take, the second as the longer one: slower requests are not looked at."""
+LONGER_S = 30.0
+"""What the third series may take, which only a suspected leak is worth."""
 MANY_REQUESTS = 100_000
 """A service that reaches its limit within so many requests fails: that is a day at one or two a second."""
 USED_SHARE = 0.5
@@ -29,7 +31,7 @@ USED_SHARE = 0.5
 
 
 def check(run: Run) -> Answer:
-    """Two series at each service that requests reach, the second only where the first looks like growth."""
+    """Up to three series at each service that requests reach, a further one only where the last looks like growth."""
     evidence: list[str] = []
     wrong: list[str] = []
     patches: list[Patch] = []
@@ -63,9 +65,9 @@ def _per_request(run: Run, instance: Instance, eyes: HostEyes, names: tuple[str,
     most = max(LEAST_SPANS, min(SPANS, int(MOST_S / max(round_s, 1e-3))))
     rounds = max(1, min(50, int(SERIES_S / most / max(round_s, 1e-3))))
 
-    def series(spans: int) -> list[int]:
+    def series(spans: int, rounds: int = rounds, most_s: float = MOST_S) -> list[int]:
         readings = []
-        until = time.monotonic() + MOST_S
+        until = time.monotonic() + most_s
         for _ in range(spans):
             for _ in range(rounds):
                 for name in names:
@@ -80,6 +82,10 @@ def _per_request(run: Run, instance: Instance, eyes: HostEyes, names: tuple[str,
     if suspicious(first, most):
         run.say(f"{instance.name}: memory grew during {len(first) * rounds * len(names)} requests: looking again")
         kept = growth(first, series(most), rounds * len(names))
+    if kept > 0:  # what settles slowly looks like a leak twice, not over many more requests
+        last = longer(Series(most, rounds), round_s, len(names), LONGER_S)
+        run.say(f"{instance.name}: memory grew again: looking at {last.spans * last.rounds * len(names)} requests more")
+        kept = goes_on(kept, series(last.spans, last.rounds, LONGER_S), last.rounds * len(names))
     return kept
 
 
