@@ -27,7 +27,7 @@ LONGER_S = 30.0
 MANY_REQUESTS = 100_000
 """A service that reaches its limit within so many requests fails: that is a day at one or two a second."""
 USED_SHARE = 0.5
-"""Of the room above the peak, what a proposed recycling lets a worker grow by."""
+"""Of the room above the peak, what a proposed recycling lets a worker grow by, and a third series at most."""
 
 
 def check(run: Run) -> Answer:
@@ -84,9 +84,19 @@ def _per_request(run: Run, instance: Instance, eyes: HostEyes, names: tuple[str,
         kept = growth(first, series(most), rounds * len(names))
     if kept > 0:  # what settles slowly looks like a leak twice, not over many more requests
         last = longer(Series(most, rounds), round_s, len(names), LONGER_S)
-        run.say(f"{instance.name}: memory grew again: looking at {last.spans * last.rounds * len(names)} requests more")
-        kept = goes_on(kept, series(last.spans, last.rounds, LONGER_S), last.rounds * len(names))
+        bearable = int(USED_SHARE * _room(run, instance) / kept / (last.spans * len(names)))
+        more = min(last.rounds, bearable)
+        if more > rounds:  # else the limit is near: no settling is that fast, and one more series would reach it
+            run.say(f"{instance.name}: memory grew again: looking at {last.spans * more * len(names)} requests more")
+            kept = goes_on(kept, series(last.spans, more, LONGER_S), more * len(names))
     return kept
+
+
+def _room(run: Run, instance: Instance) -> int:
+    """Bytes below the limit that nothing has needed yet; 0 where nobody watched."""
+    watch = run.watch(instance)
+    limit_bytes = run.service(instance).memory.limit_bytes.value
+    return max(0, limit_bytes - watch.peaks().need_bytes) if watch is not None else 0
 
 
 def _anonymous(run: Run, instance: Instance, eyes: HostEyes) -> int:
@@ -103,11 +113,10 @@ def _anonymous(run: Run, instance: Instance, eyes: HostEyes) -> int:
 
 def _judged(run: Run, instance: Instance, kept: float) -> tuple[str, Patch | None]:
     """What to say of ``kept`` bytes a request, and the change where that is too much."""
-    service, watch = run.service(instance), run.watch(instance)
-    if kept <= 0 or watch is None:
+    service = run.service(instance)
+    if kept <= 0 or run.watch(instance) is None:
         return f"{instance.name}: no growth", None
-    room = max(0, service.memory.limit_bytes.value - watch.peaks().need_bytes)
-    lasts = int(room / kept)
+    lasts = int(_room(run, instance) / kept)
     line = f"{instance.name}: keeps {show_bytes(round(kept))} of every request"
     if service.recycle is not None and lasts >= service.workers.value * service.recycle.value:
         return f"{line}; workers are replaced after {service.recycle.value} requests, in time", None
