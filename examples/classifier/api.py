@@ -27,10 +27,10 @@ MODELS = ("clip", "trees")
 API_KEY = os.environ.get("API_KEY", "")
 MOST_BYTES = int(os.environ.get("MAX_BODY", "10485760"))
 ORIGINS = [origin for origin in os.environ.get("CORS_ORIGINS", "").split(",") if origin]
-ASK_S, HEALTH_S, PAUSE_S = 20.0, 3.0, 1.0
+ASK_S, REJOIN_S, HEALTH_S, PAUSE_S = 15.0, 5.0, 3.0, 1.0
 SENDERS = 16
 """Threads that hand calls to Ray's client, which takes milliseconds while the head is there."""
-MOST_SILENT = 5
+MOST_SILENT = 10
 """So many looks in a row without an answer, and the head is joined anew."""
 FIRST_JOIN_S = 60.0
 """A worker takes no connection before it has joined, so that a new replica gets no request too early; after so long it
@@ -54,6 +54,8 @@ class Models:
     def __init__(self) -> None:
         self._actors: dict = {}
         self._senders = ThreadPoolExecutor(SENDERS)
+        self._here = asyncio.Event()
+        """Set while there are handles."""
         self.whole = asyncio.Event()
         """Set once every actor has answered for the first time."""
 
@@ -73,17 +75,23 @@ class Models:
                     self._senders.shutdown(wait=False)  # some may still wait for the head that is gone
                     self._senders = ThreadPoolExecutor(SENDERS)
                     self._actors = await asyncio.to_thread(self._join)
+                    self._here.set()
                 if await self.alive() == len(MODELS):
                     self.whole.set()
                 silent = 0
             except TimeoutError:  # slow is not gone: joining again would lose what is under way
                 silent += 1
                 if silent >= MOST_SILENT:
-                    self._actors, silent = {}, 0
+                    self._leave()
+                    silent = 0
             except Exception as error:  # whatever it was: who stops joining never answers again
                 log.warning("joining Ray's head: %s", type(error).__name__)
-                self._actors = {}
+                self._leave()
             await asyncio.sleep(PAUSE_S)
+
+    def _leave(self) -> None:
+        self._actors = {}
+        self._here.clear()
 
     def joined(self) -> dict:
         """The actors' handles. Raises ConnectionError while there are none."""
@@ -118,7 +126,8 @@ class Models:
         return sum(isinstance(answer, int) for answer in answers)
 
     async def scores(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """Every model's probabilities. Raises one of GONE."""
+        """Every model's probabilities; while the head is joined again, that is waited for. Raises one of GONE."""
+        await asyncio.wait_for(self._here.wait(), REJOIN_S)
         answers = await self.ask(ASK_S, "scores", picture)
         for answer in answers.values():
             if isinstance(answer, Exception):
