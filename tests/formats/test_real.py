@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,24 @@ def test_compression_is_named() -> None:
     assert inspect(REAL / "packed.h5").compressed
     assert inspect(REAL / "repacked.keras").compressed
     assert "lz4" in inspect(REAL / "forest.lz4.joblib").unknown[0]
+
+
+def saved_again(kept: Path, target: Path, was: bytes, now: bytes) -> ModelInfo:
+    """``kept`` with other bytes in its description."""
+    with zipfile.ZipFile(kept) as before, zipfile.ZipFile(target, "w") as after:
+        for entry in before.infolist():
+            content = before.read(entry)
+            after.writestr(entry, content.replace(was, now) if entry.filename == "config.json" else content)
+    return inspect(target)
+
+
+def test_a_keras_model_trained_twice_is_the_same_model(tmp_path: Path) -> None:
+    """Keras writes the addresses of what layers share: others in each process, and nothing that describes tensors."""
+    first = inspect(REAL / "trained.keras")
+    second = saved_again(REAL / "trained.keras", tmp_path / "again.keras", b"140107674805840", b"139934731134480")
+    other = saved_again(REAL / "trained.keras", tmp_path / "other.keras", b'"valid"', b'"exact"')
+    assert (tmp_path / "again.keras").read_bytes() != (REAL / "trained.keras").read_bytes()
+    assert second.files[0].header_sha256 == first.files[0].header_sha256 != other.files[0].header_sha256
 
 
 def test_trees_and_their_sizes_are_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from mlpack.formats import archive
@@ -18,6 +19,9 @@ FACTS = FormatFacts("keras", (".keras",))
 FIRST_ENTRY = "metadata.json"
 CONFIG = "config.json"
 WEIGHTS = ".weights.h5"
+ADDRESS = re.compile(rb'"shared_object_id": ?\d+')
+"""Where an object lay in the memory of the process that saved the file: another number in each training of the same
+model, and no part of what describes its tensors."""
 PACKED = "parameters and dtypes (the weights are compressed in the archive, and not unpacked)"
 
 
@@ -35,7 +39,7 @@ def read(path: Path) -> ModelInfo:
         names = [name for name in found.entries if name.endswith(WEIGHTS) and "/" not in name]
         digest = hashlib.sha256(repr(sorted(found.entries.items())).encode())
         config = found.content(CONFIG)
-        digest.update(config)
+        digest.update(ADDRESS.sub(b"", config))
         if any(found.entries[name].method != archive.STORED for name in names):
             return ModelInfo(
                 format=FACTS.name,
