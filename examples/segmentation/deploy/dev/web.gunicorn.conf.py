@@ -12,11 +12,11 @@ worker_class = "sync"
 # settings.reload: what the master has loaded would not be loaded again
 preload_app = False
 
-# above the request's 10 s and a load of at most 26 s
-timeout = 30
+# above the request's 32 s and a load of at most 2.81 min
+timeout = 169
 
 # a request in progress may finish
-graceful_timeout = 10
+graceful_timeout = 32
 
 # longer than a proxy's pause between requests, short enough not to hold workers
 keepalive = 5
