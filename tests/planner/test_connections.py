@@ -1,8 +1,12 @@
-"""A database whose connections do not suffice is named before anything runs."""
+"""A database whose connections do not suffice is named before anything runs; a head has room for who joins it."""
 
 from __future__ import annotations
 
-from tests.planner.build import plan
+from typing import Any
+
+from tests.planner.build import footprint, plan
+
+from mlpack.footprint import Footprint
 
 DB = {"server": "postgres"}
 USES = {"DATABASE_URL": {"of": "db", "fact": "url"}}
@@ -23,3 +27,23 @@ def test_more_requests_than_connections_are_a_warning() -> None:
 def test_who_does_not_use_it_does_not_count() -> None:
     web = {"server": "gunicorn", "app": "a:b", "workers": 2, "concurrency": 40}
     assert "connections-short" not in [finding.code for finding in plan({"web": web, "db": DB}, {}).findings]
+
+
+def test_a_head_has_room_for_the_clients_of_one_more_replica() -> None:
+    """What joins it has a process in it, and for a while the killed replica's and its successor's are there at once."""
+
+    def clients(web: dict[str, Any], **measured: Footprint) -> list[int]:
+        head, proxy = {"server": "ray", "app": "a:b"}, {"server": "nginx", "to": "web"}
+        services: dict[str, dict[str, Any]] = {
+            "web": {"server": "uvicorn", "app": "a:b", **web},
+            "head": head,
+            "proxy": proxy,
+        }
+        terms = plan(services, measured).services["head"].memory.serve_terms
+        return [term.count for term in terms if term.name == "clients joining"]
+
+    joins: dict[str, Any] = {"env": {"RAY_ADDRESS": {"of": "head", "fact": "url"}}, "workers": 2, "replicas": 3}
+    assert clients({}) == []
+    assert clients(joins) == [2 * 4], "without a measurement: of all replicas, and of one more"
+    assert clients(joins, head=footprint("head")) == [2], "a measurement has those that are planned"
+    assert clients({**joins, "workers": None}, head=footprint("head")) == [4], "at most one worker for each core"

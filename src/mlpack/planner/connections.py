@@ -1,4 +1,4 @@
-"""Whether a database has a connection for everybody who may want one at once. Pure."""
+"""Who joins a service at once: connections that a database must have, processes that a head must hold. Pure."""
 
 from __future__ import annotations
 
@@ -31,8 +31,23 @@ def notes(spec: Spec, plans: Mapping[str, ServicePlan]) -> Iterable[Finding]:
             )
 
 
-def _uses(spec: Spec, name: str, database: str) -> bool:
-    return any(value.of == database for value in spec.services[name].env.values())
+def joining(spec: Spec, name: str, *, measured: bool, cores: float) -> int:
+    """Processes that may join ``name`` at once beyond those it was measured with.
+
+    The workers of one more replica of each service: while one is replaced or added, the head holds the processes of
+    the old and of the new. A measurement has the others already. Workers that are left to the planner are at most one
+    for each of the host's ``cores``.
+    """
+    joined = [service for other, service in spec.services.items() if _uses(spec, other, name)]
+    found = 0
+    for service in joined:
+        replicas = 1 if measured else 1 + (service.replicas or 1)
+        found += replicas * (service.workers or max(1, int(cores)))
+    return found
+
+
+def _uses(spec: Spec, name: str, of: str) -> bool:
+    return any(value.of == of for value in spec.services[name].env.values())
 
 
 def _wanted(plan: ServicePlan) -> int:

@@ -195,6 +195,9 @@ def _subject(
         infos=tuple(infos[model] for model in service.models if model in infos),
         reload=spec.settings.reload and server.FACTS.role == "app",
         expected_concurrency=max(loads) if loads else None,
+        joining=connections.joining(spec, name, measured=footprint.source == "measured", cores=all_cores)
+        if server.FACTS.client_bytes
+        else 0,
     )
 
 

@@ -178,6 +178,8 @@ def _beside(subject: Subject, choice: Choice, now: Moment) -> list[Row]:
         found.append(Row("kernel, further processes", each, each, further, "default"))
     if subject.facts.role == "proxy" and now.serving:
         found.append(Row("connections", CONNECTION_BYTES, 0, choice.concurrency, "default", held=False))
+    if subject.joining:
+        found.append(Row("clients joining", subject.facts.client_bytes, 0, subject.joining, "default", held=False))
     if subject.checked:
         found.append(HEALTH_CHECK)
     uploads = uploads_at_once(subject, choice)

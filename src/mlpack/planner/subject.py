@@ -54,6 +54,8 @@ class Subject:
     """For each worker that the cards hold the card it computes on; empty: on the processor (``gpu_choice``)."""
     expected_concurrency: int | None = None
     """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
+    joining: int = 0
+    """Processes of other services that join it beyond those that its footprint was measured with."""
     all_cores: float | None = None
     """Cores of all services together; None: as many as are asked for."""
 

@@ -63,6 +63,8 @@ class ServerFacts:
     """A program in the image that tells health; None: an HTTP check of the service's health path."""
     source: str
     """Where these numbers were measured or read."""
+    client_bytes: int = 0
+    """What it holds for every process that joins it and stays: a process of its own for each."""
     beats: bool = False
     """What mlpack renders for it marks its heartbeats, and a check looks at the mark: ``servers.heartbeat``."""
     health_path: str | None = None
