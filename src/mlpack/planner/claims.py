@@ -162,7 +162,8 @@ def _alone(subject: Subject, choice: Choice) -> Subject:
 
 def _limit(subject: Subject, choice: Choice, sum_: Need) -> Decided[int]:
     if subject.service.memory_bytes is not None:
-        because = f"set in the spec; {show_mib(sum_.limit)} would do"
+        known = "usual" if subject.packaged else subject.footprint.source
+        because = f"set in the spec; the {known} need is {show_mib(sum_.limit)}"
         return whole(value=subject.service.memory_bytes, source=subject.said("memory_bytes"), because=because)
     loading = "loading in turn" if choice.in_turn else "loading"
     because = (
