@@ -96,6 +96,8 @@ def test_the_users_limit_is_kept_or_refused() -> None:
     web = made.services["web"]
     assert web.memory.limit_bytes.value == 600 * MIB
     assert web.memory.limit_bytes.source == "user"
+    assert web.memory.limit_bytes.because.startswith("set in the spec; the measured need is ")
+    assert "would do" not in web.memory.limit_bytes.because  # a hand-set limit may be there as the sum did not do
     assert web.workers.value == 2  # 20 + 200 n + ... : three would need more than 600 MiB
     with pytest.raises(DoesNotFit, match="its memory is set to 100 MiB"):
         plan({"web": {**GUNICORN, "memory_bytes": 100 * MIB}})
