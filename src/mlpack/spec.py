@@ -145,6 +145,8 @@ class Service(Noun):
     cpus: PositiveFloat | None = None
     timeout_s: PositiveFloat | None = None
     """The longest one request (or task) may take."""
+    repeatable: bool = False
+    """A request changes nothing, so that it may be asked twice: the proxy asks another replica where one broke off."""
     build: Build | None = None
     image: str | None = None
     root: str | None = None

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = sorted([*ROOT.glob("tests/specs/*.yaml"), *ROOT.glob("examples/*/mlpack.yaml")])
 MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
 REFERENCES = """circle one-namespace references to-nobody url-of-a-worker two-largest same-host-port path-and-hub
-    image-and-dockerfile"""
+    image-and-dockerfile repeatable-alone repeatable-behind-caddy repeatable-of-any-size"""
 TEXTS = """app-without-attribute env-name python-2 relative-root shell-command climbing-json climbing-path
     two-words-command measure-call"""
 SPELLING = "duration octal sexagesimal-env sexagesimal-port yes-for-true tagged twice twisted-json"

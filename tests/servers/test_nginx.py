@@ -91,3 +91,40 @@ def test_without_rate_or_domain_there_is_neither(tmp_path: Path) -> None:
 def test_rates_are_whole_numbers(rate: float, text: str, waiting: int) -> None:
     assert rate_text(rate) == text
     assert burst(rate) == waiting
+
+
+def test_only_a_repeatable_request_is_kept_and_asked_again_once(tmp_path: Path) -> None:
+    """A begun body can only be passed on if it was kept; the time is under that of reading: slow is not broken off."""
+
+    def location(**more: Any) -> dict[str, list[str]]:
+        services = {"api": {**API, **more}, "proxy": PROXY}
+        path = tmp_path / "nginx.conf"
+        path.write_text(texts(make_plan(services, {}, build={"requirements": "requirements.txt"}))["proxy.nginx.conf"])
+        found = crossplane.parse(str(path), check_ctx=True, check_args=True)["config"][0]["parsed"]
+        server = next(one for one in found if one["directive"] == "http")["block"]
+        block = [one for one in server if one["directive"] == "server"][-1]["block"]
+        [inner] = [one["block"] for one in block if one["directive"] == "location"]
+        return {one["directive"]: one["args"] for one in inner}
+
+    usual, again = location(), location(repeatable=True)
+    assert usual["proxy_request_buffering"] == ["off"]
+    assert usual["proxy_next_upstream"] == ["error", "timeout"]
+    assert "proxy_next_upstream_tries" not in usual
+    assert again["proxy_request_buffering"] == ["on"]
+    assert again["client_body_buffer_size"] == ["16384"]
+    assert again["proxy_next_upstream"] == ["error", "timeout", "non_idempotent"]
+    assert again["proxy_next_upstream_tries"] == ["2"]
+    assert int(again["proxy_next_upstream_timeout"][0][:-1]) < int(again["proxy_read_timeout"][0][:-1])
+
+
+def test_bodies_that_are_kept_are_planned_for() -> None:
+    def memory(repeatable: bool) -> Any:
+        services = {"api": {**API, "repeatable": repeatable}, "proxy": PROXY}
+        made = make_plan(services, {}, build={"requirements": "requirements.txt"}, verify={"concurrency": 20})
+        return made.services["proxy"].memory
+
+    usual, kept = memory(False), memory(True)
+    bodies = 20 * API["max_body_bytes"]
+    assert kept.serve_bytes - usual.serve_bytes == bodies + 1024 * 2 * 16 * 1024
+    assert kept.tmp_bytes.value >= bodies > usual.tmp_bytes.value
+    assert kept.limit_bytes.value >= kept.serve_bytes

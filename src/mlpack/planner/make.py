@@ -195,10 +195,19 @@ def _subject(
         infos=tuple(infos[model] for model in service.models if model in infos),
         reload=spec.settings.reload and server.FACTS.role == "app",
         expected_concurrency=max(loads) if loads else None,
+        kept_body_bytes=_kept_body_bytes(spec, service),
         joining=connections.joining(spec, name, measured=footprint.source == "measured", cores=all_cores)
         if server.FACTS.client_bytes
         else 0,
     )
+
+
+def _kept_body_bytes(spec: Spec, proxy: Service) -> int:
+    """The largest body that ``proxy`` keeps for asking again; 0 unless the service behind it is repeatable."""
+    behind = spec.services.get(proxy.to) if proxy.to is not None else None
+    if behind is None or not behind.repeatable:
+        return 0
+    return min((body for body in (proxy.max_body_bytes, behind.max_body_bytes) if body is not None), default=0)
 
 
 def _may_be_many(subject: Subject, port: int | None, balanced: Mapping[str, str]) -> bool:

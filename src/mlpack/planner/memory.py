@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from mlpack.footprint import Stage
 from mlpack.planner.moments import Counts, Moment, When, fork_point, has_master, moment, multiplicity
 from mlpack.planner.subject import Choice, Subject
+from mlpack.servers.base import BODY_BUFFER_BYTES
 from mlpack.units import MIB, ceil_mib
 
 PEAK_FACTOR, MAPPED_FACTOR = 1.05, 0.10
@@ -130,7 +131,7 @@ def _added(rows_: Iterable[Row]) -> tuple[int, int]:
 
 def uploads_at_once(subject: Subject, choice: Choice) -> int:
     """Request bodies that lie in /tmp at once in one replica: what comes, bounded by what is let in."""
-    if not subject.service.max_body_bytes or subject.facts.role != "app":
+    if not _body_bytes(subject):
         return 0
     expected = subject.expected_concurrency or UPLOADS_AT_ONCE * choice.replicas
     return min(choice.workers * choice.concurrency, -(-expected // choice.replicas))
@@ -138,7 +139,12 @@ def uploads_at_once(subject: Subject, choice: Choice) -> int:
 
 def tmp_used_bytes(subject: Subject, choice: Choice) -> int:
     """Pages of /tmp that are in use: bodies above about 1 MB are spooled there by every Python web framework."""
-    return TMP_USED_BYTES + uploads_at_once(subject, choice) * (subject.service.max_body_bytes or 0)
+    return TMP_USED_BYTES + uploads_at_once(subject, choice) * _body_bytes(subject)
+
+
+def _body_bytes(subject: Subject) -> int:
+    """The largest body that lies in /tmp: an app's upload, or what a proxy keeps to ask again; 0: none does."""
+    return (subject.service.max_body_bytes or 0) if subject.facts.role == "app" else subject.kept_body_bytes
 
 
 def rows(subject: Subject, choice: Choice, when: When) -> tuple[Row, ...]:
@@ -177,7 +183,8 @@ def _beside(subject: Subject, choice: Choice, now: Moment) -> list[Row]:
         each = KERNEL_PER_PROCESS_BYTES
         found.append(Row("kernel, further processes", each, each, further, "default"))
     if subject.facts.role == "proxy" and now.serving:
-        found.append(Row("connections", CONNECTION_BYTES, 0, choice.concurrency, "default", held=False))
+        each = CONNECTION_BYTES + (2 * BODY_BUFFER_BYTES if subject.kept_body_bytes else 0)
+        found.append(Row("connections", each, 0, choice.concurrency, "default", held=False))
     if subject.joining:
         found.append(Row("clients joining", subject.facts.client_bytes, 0, subject.joining, "default", held=False))
     if subject.checked:

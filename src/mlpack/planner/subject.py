@@ -56,6 +56,8 @@ class Subject:
     """Requests at once that load or verification bring, all replicas together; None where nothing says it."""
     joining: int = 0
     """Processes of other services that join it beyond those that its footprint was measured with."""
+    kept_body_bytes: int = 0
+    """The largest body that this proxy keeps until it is answered, to ask again; 0: it keeps none."""
     all_cores: float | None = None
     """Cores of all services together; None: as many as are asked for."""
 

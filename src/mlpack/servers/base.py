@@ -12,6 +12,10 @@ from mlpack.spec import PoolName, ServerName, Spec
 Role = Literal["app", "worker", "actors", "llm", "broker", "database", "proxy", "watch"]
 
 
+BODY_BUFFER_BYTES = 16 * 1024
+"""What nginx holds of a kept body in memory, and as much again while it sends it from /tmp, where larger ones go."""
+
+
 @dataclass(frozen=True)
 class Password:
     """How a program takes the password that keeps others out; its value is made on the machine, never rendered."""

@@ -7,7 +7,7 @@ from math import ceil
 
 from mlpack.plan import Plan
 from mlpack.servers import proxy
-from mlpack.servers.base import Admission, ServerFacts
+from mlpack.servers.base import BODY_BUFFER_BYTES, Admission, ServerFacts
 from mlpack.spec import Spec
 from mlpack.units import MIB
 
@@ -32,6 +32,8 @@ FACTS = ServerFacts(
 
 CONFIG_FILE = "/etc/nginx/nginx.conf"
 """Where the official image looks."""
+TRIES = 2
+"""A repeatable request is asked at most so often: one that kills whoever computes it must not go round."""
 LOG_LEVELS = {"debug": "info", "info": "warn", "warning": "warn", "error": "error"}
 """nginx's `info` is a line for every closed connection, its `debug` needs another binary."""
 
@@ -70,7 +72,11 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
         "header_timeout": f"{proxy.HEADER_S}s",
         "body_timeout": f"{proxy.BODY_PAUSE_S}s",
         "connect": f"{proxy.CONNECT_S}s",
-        "retry": f"{proxy.RETRY_S}s",
+        "repeatable": site.repeatable,
+        # less than a reading timeout takes: a slow request is then never asked twice, a vanished replica's is
+        "retry": f"{max(1, site.read_s - 1) if site.repeatable else proxy.RETRY_S}s",
+        "tries": TRIES,
+        "body_buffer": BODY_BUFFER_BYTES,
         "read": f"{site.read_s}s",
         "read_because": (from_plan.times.proxy_read_s or from_plan.times.request_s).because,
     }

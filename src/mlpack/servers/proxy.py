@@ -54,6 +54,8 @@ class Site:
     """Port 80 is served too, and sends everybody to HTTPS."""
     max_body_bytes: int | None
     """The smaller of its own and the upstream's; None: neither states one."""
+    repeatable: bool
+    """A request that an upstream broke off may be asked of another."""
     read_s: int
     stop_s: int
 
@@ -82,6 +84,7 @@ def site(plan: Plan, name: str) -> Site:
         port=own,
         redirects=planned.redirect_port is not None,
         max_body_bytes=min(bodies, default=None),
+        repeatable=plan.spec.services[service.to].repeatable,
         read_s=read.value if read is not None else int(planned.times.request_s.value),
         stop_s=planned.times.graceful_s.value,
     )

@@ -32,6 +32,8 @@ def check(spec: Spec) -> Iterator[Said]:
     for name, service in spec.services.items():
         at = f"services.{name}"
         yield from _service(at, service)
+        if service.repeatable:
+            yield from _repeatable(at, spec, name)
         if service.publish is not None:
             first = published.setdefault(service.publish, name)
             if first != name:
@@ -102,6 +104,23 @@ def _misplaced(at: str, service: Service, role: Role) -> Iterator[Said]:
         if getattr(service, field) is not None and role != "proxy":
             what = f"{service.server} is no proxy, so `{written}` has no effect"
             yield Said(f"{at}.{field}", what, f"servers that are: {_servers('proxy')}")
+
+
+def _repeatable(at: str, spec: Spec, name: str) -> Iterator[Said]:
+    """Only nginx is rendered so that it asks twice: Caddy's second try with a body (its issue 7546) is not proven."""
+    service = spec.services[name]
+    before = [other for other, proxy in spec.services.items() if proxy.to == name]
+    if not before:
+        what = "no proxy stands before it that could ask again, so `repeatable` has no effect"
+        yield Said(f"{at}.repeatable", what, f"add one, like proxy: {{server: nginx, to: {name}}}, or leave it out")
+    for other in before:
+        proxy = spec.services[other]
+        if proxy.server != "nginx":
+            what = f"{other} is {proxy.server}, which asks nobody again, so `repeatable` has no effect"
+            yield Said(f"{at}.repeatable", what, f"write services.{other}.server: nginx, or leave it out")
+        elif proxy.max_body_bytes is None and service.max_body_bytes is None:
+            what = f"{other} keeps each body until it is answered, and no `max_body` bounds them"
+            yield Said(f"{at}.repeatable", what, f"add max_body to services.{name}, like max_body: 8M")
 
 
 def _servers(*roles: Role) -> str:

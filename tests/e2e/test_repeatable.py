@@ -1,0 +1,118 @@
+"""A repeatable request whose replica dies is asked of another, once and whole; a slow one is not asked twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.artifacts import texts
+from tests.e2e.standins import provide
+from tests.planner.build import plan as make_plan
+
+from mlpack.process import run
+
+pytestmark = pytest.mark.engine
+
+REPLICA = """
+import hashlib, http.server, os, signal, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        print("asked", self.path, flush=True)
+        if self.path == "/breaks":
+            return
+        if self.path == "/kills" and os.environ["FRAGILE"] == "1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.path == "/slow":
+            time.sleep(60)
+        answer = hashlib.sha256(body).hexdigest().encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+server = http.server.ThreadingHTTPServer(("", 8000), Handler)
+print("ready", flush=True)
+server.serve_forever()
+"""
+BODY = os.urandom(3 * 1024 * 1024)
+"""Beyond nginx's buffer: it lies in /tmp while it is asked."""
+READ_S = 6
+
+
+class Stack:
+    """Three replicas under one name, one of them fragile, behind nginx as rendered."""
+
+    def __init__(self, conf: Path) -> None:
+        self.name = f"mlpack-test-repeat-{uuid.uuid4().hex[:8]}"
+        self.replicas = [f"{self.name}-{n}" for n in range(3)]
+        self.proxy = f"{self.name}-proxy"
+        self.conf = conf
+
+    def up(self) -> None:
+        run(["docker", "network", "create", self.name])
+        for n, replica in enumerate(self.replicas):
+            words = ["docker", "run", "--detach", "--init", "--name", replica, "--network", self.name]
+            words += ["--network-alias", "api", "--env", f"FRAGILE={int(n == 0)}", "python:3.11-slim-bookworm"]
+            run([*words, "python", "-c", REPLICA])
+        words = ["docker", "run", "--detach", "--name", self.proxy, "--network", self.name]
+        words += ["--tmpfs", "/tmp:mode=1777,size=64m", "--publish", "127.0.0.1::80"]
+        run([*words, "--volume", f"{self.conf}:/etc/nginx/nginx.conf:ro", "nginx:1.27-alpine"])
+        self.url = "http://" + run(["docker", "port", self.proxy, "80"]).stdout.split()[0]
+        while self.said("ready") < 3:
+            time.sleep(0.1)
+        transport = httpx.HTTPTransport(retries=8)
+        self.client = httpx.Client(base_url=self.url, timeout=60, transport=transport)
+
+    def down(self) -> None:
+        run(["docker", "rm", "--force", "--volumes", self.proxy, *self.replicas], check=False)
+        run(["docker", "network", "rm", self.name], check=False)
+
+    def said(self, line: str) -> int:
+        """How often the replicas, taken together, said ``line``."""
+        said = [run(["docker", "logs", replica]).stdout for replica in self.replicas]
+        return "\n".join(said).split("\n").count(line)
+
+    def running(self) -> int:
+        """How many replicas live."""
+        found = run(["docker", "inspect", "--format", "{{.State.Running}}", *self.replicas]).stdout.split()
+        return found.count("true")
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    provide("nginx")
+    api: dict[str, Any] = {"server": "uvicorn", "app": "app:app", "port": 8000, "max_body_bytes": 10 * 1024 * 1024}
+    services = {"api": {**api, "replicas": 3, "repeatable": True}, "proxy": {"server": "nginx", "to": "api"}}
+    text = texts(make_plan(services, {}, build={"requirements": "requirements.txt"}))["proxy.nginx.conf"]
+    reads = [line.strip() for line in text.splitlines() if "proxy_read_timeout" in line]
+    again = [line.strip() for line in text.splitlines() if "proxy_next_upstream_timeout" in line]
+    planned = int(reads[0].split()[1].rstrip("s;"))
+    assert again == [f"proxy_next_upstream_timeout {planned - 1}s;"]
+    text = text.replace(reads[0], f"proxy_read_timeout {READ_S}s;")
+    text = text.replace(again[0], f"proxy_next_upstream_timeout {READ_S - 1}s;")
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(text)
+    made = Stack(conf)
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+def test_what_a_killed_replica_had_is_asked_of_another_once(stack: Stack) -> None:
+    wanted = hashlib.sha256(BODY).hexdigest()
+    assert stack.client.post("/breaks", content=BODY).status_code == 502
+    assert stack.said("asked /breaks") == 2, "not of the third: the request itself may be what kills"
+    assert stack.client.post("/slow", content=BODY).status_code == 504
+    assert stack.said("asked /slow") == 1
+    while stack.running() == 3:
+        answer = stack.client.post("/kills", content=BODY)
+        assert (answer.status_code, answer.text) == (200, wanted)
