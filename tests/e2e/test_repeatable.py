@@ -54,8 +54,11 @@ class Stack:
         self.replicas = [f"{self.name}-{n}" for n in range(3)]
         self.proxy = f"{self.name}-proxy"
         self.conf = conf
+        # nginx listens a moment after its container runs
+        self.client = httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=8))
 
     def up(self) -> None:
+        """Runs once every replica listens."""
         run(["docker", "network", "create", self.name])
         for n, replica in enumerate(self.replicas):
             words = ["docker", "run", "--detach", "--init", "--name", replica, "--network", self.name]
@@ -64,13 +67,14 @@ class Stack:
         words = ["docker", "run", "--detach", "--name", self.proxy, "--network", self.name]
         words += ["--tmpfs", "/tmp:mode=1777,size=64m", "--publish", "127.0.0.1::80"]
         run([*words, "--volume", f"{self.conf}:/etc/nginx/nginx.conf:ro", "nginx:1.27-alpine"])
-        self.url = "http://" + run(["docker", "port", self.proxy, "80"]).stdout.split()[0]
+        url = "http://" + run(["docker", "port", self.proxy, "80"]).stdout.split()[0]
         while self.said("ready") < 3:
             time.sleep(0.1)
-        transport = httpx.HTTPTransport(retries=8)
-        self.client = httpx.Client(base_url=self.url, timeout=60, transport=transport)
+        self.client.base_url = httpx.URL(url)
 
     def down(self) -> None:
+        """Leaves nothing behind."""
+        self.client.close()
         run(["docker", "rm", "--force", "--volumes", self.proxy, *self.replicas], check=False)
         run(["docker", "network", "rm", self.name], check=False)
 
