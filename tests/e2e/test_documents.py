@@ -240,7 +240,9 @@ def test_it_verifies(tmp_path: Path) -> None:
     report = verify(made.root, made.lock, launcher="compose", progress=print)
     found = {result.name: (result.status, result.summary, result.evidence) for result in report.checks}
     assert [said for said in found.items() if said[1][0] == "failed"] == []
-    for name in ("builds", "starts", "ready", "planned", "answers", "load", "recovers", "stops", "teardown"):
+    # later than its start period on a busy machine is said to be unproven; later on a quiet one fails
+    assert found["ready"][0] in ("passed", "not_proven"), found["ready"]
+    for name in ("builds", "starts", "planned", "answers", "load", "recovers", "stops", "teardown"):
         assert found[name][0] == "passed", (name, found[name])
     assert [row for row in report.services if row.oom_kills] == []
     assert [one for one in engine.labelled(os.environ) if f" pid={os.getpid()} " in one.label] == []
