@@ -14,10 +14,13 @@ JUDGED: dict[str, dict[tuple[str, str, str], str]] = {
         ("grace", "note", "command: gunicorn"): "true: requests may take 60 s, compose kills after 10",
     },
     "chat-and-api": {
+        ("base-unpinned", "warning", "ollama/ollama"): "true: the next pull may be another server",
         ("health-missing", "note", "llm:"): "true: nobody asks whether it answers, and the api starts before it does",
         ("limit-missing", "note", "llm:"): "true: a larger model takes all memory of the machine",
     },
     "git-forge": {
+        ("base-unpinned", "warning", "postgres:alpine"): "true: the next major release does not read this one's data",
+        ("base-unpinned", "warning", "gitea:latest"): "true: the next pull may be a version that migrates the database",
         ("secret-in-environment", "warning", "DB_PASSWD=forge"): "true: the password stands in the file",
         ("secret-in-environment", "warning", "POSTGRES_PASSWORD=forge"): "true: the same one, at the database",
     },

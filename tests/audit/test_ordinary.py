@@ -140,3 +140,46 @@ def test_only_torch_is_told_what_torch_does(tmp_path: Path, library: str, told: 
 """
     said = found(tmp_path, compose, "FROM python:3.11-slim-bookworm\nCOPY requirements.txt /\n")
     assert (("mkl-beats-omp", "web") in said) is told
+
+
+@pytest.mark.parametrize(
+    ("image", "floats"),
+    [
+        ("redis", True),
+        ("redis:latest", True),
+        ("mirror.example.org:5000/team/redis", True),
+        ("redis:alpine", True),
+        ("redis:7.4", False),
+        ("shop:staging", False),
+        ("mirror.example.org:5000/team/redis:7", False),
+        ("redis@sha256:" + "0" * 64, False),
+        ("redis:${REDIS_VERSION}", False),
+        ("shop", False),
+    ],
+)
+def test_an_image_that_is_pulled_has_a_version(tmp_path: Path, image: str, *, floats: bool) -> None:
+    """One that a service builds is pulled by none, whatever it is called."""
+    compose = f"services:\n  web: {{build: ., image: shop}}\n  other: {{image: '{image}'}}\n"
+    assert (("base-unpinned", "other") in found(tmp_path, compose)) is floats
+
+
+@pytest.mark.parametrize(
+    ("reserved", "number", "hidden"),
+    [
+        ("device_ids: ['1']", "1", True),
+        ("count: 1", "1", True),
+        ("device_ids: ['1']", "0", False),
+        ("device_ids: ['2', '3']", "0,1", False),
+        ("device_ids: ['2', '3']", "2,3", True),
+        ("count: all", "3", False),
+        ("device_ids: ['1']", "GPU-5f1c", False),
+    ],
+)
+def test_a_container_numbers_its_cards_from_0(tmp_path: Path, reserved: str, number: str, *, hidden: bool) -> None:
+    compose = (
+        "services:\n  web:\n    image: 'shop:1'\n"
+        f"    environment: {{CUDA_VISIBLE_DEVICES: '{number}'}}\n"
+        "    deploy: {resources: {reservations: {devices: [{driver: nvidia, capabilities: [gpu], "
+        f"{reserved}}}]}}}}}}\n"
+    )
+    assert (("gpu-hidden", "web") in found(tmp_path, compose)) is hidden

@@ -13,7 +13,7 @@ APP = "mlpack-stand-in-app"
 NAMES = {
     "redis": "redis:7-alpine",
     "postgres": "postgres:17-alpine",
-    "nginx": "nginx:1.27-alpine",
+    "nginx": "nginx:1.31-alpine",
     "caddy": "caddy:2-alpine",
     "llama": "ghcr.io/ggml-org/llama.cpp:server",
     "flower": "mher/flower:2.0",

@@ -19,7 +19,9 @@ from tests.e2e.documents import TRUTH, Containers
 from tests.e2e.losing import members
 from tests.e2e.test_mri_hybrid import free_port
 
+from mlpack.launchers import engine
 from mlpack.process import run
+from mlpack.verify import verify
 
 pytestmark = pytest.mark.engine
 BESIDE = ("run", "--rm", "--no-deps", "--no-TTY")
@@ -156,6 +158,23 @@ def test_flower_is_behind_its_password(system: Containers) -> None:
     assert [name.partition("@")[0] for name in workers] == ["celery"]
 
 
+def test_a_model_that_is_down_is_waited_for(system: Containers) -> None:
+    """Whoever asks for the form is told what it waits for; nothing is lost."""
+    system.compose("stop", "llm")
+    try:
+        document = str(system.upload(documents.EXAMPLE / "samples" / "form.pdf")[1]["id"])
+        deadline = time.monotonic() + 60
+        while not (said := system.state(document)).get("waits_for"):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.2)
+        assert said["state"] == "running"
+        assert "the language model's server does not answer" in said["waits_for"]
+    finally:
+        system.compose("start", "llm")
+    said = system.ended(document)
+    assert (said["state"], said["fields"]) == ("done", TRUTH)
+
+
 def test_no_secret_is_shown_or_baked(system: Containers) -> None:
     names = ("db-password", "queue-password", "flower-password", "django-key")
     rendered = "".join(path.read_text() for path in system.folder.iterdir() if path.is_file())
@@ -212,6 +231,21 @@ def test_deaths_cost_no_document(system: Containers, tmp_path: Path) -> None:
     assert said["ran_again"] >= 1, "tasks whose process died ran again"
     after = run(["docker", "inspect", "--format", "{{.RestartCount}}", system.container("llm")]).stdout
     assert int(after) == int(before) + 1
+
+
+def test_it_verifies(tmp_path: Path) -> None:
+    """`mlpack verify`: built, started, every request of mlpack.yaml to the end, under load, with a worker killed."""
+    own = "verify: {concurrency: 2, requests: 4}\n"
+    made = documents.Containers(tmp_path / "project", free_port(), own=own)
+    report = verify(made.root, made.lock, launcher="compose", progress=print)
+    found = {result.name: (result.status, result.summary, result.evidence) for result in report.checks}
+    assert [said for said in found.items() if said[1][0] == "failed"] == []
+    # later than its start period on a busy machine is said to be unproven; later on a quiet one fails
+    assert found["ready"][0] in ("passed", "not_proven"), found["ready"]
+    for name in ("builds", "starts", "planned", "answers", "load", "recovers", "stops", "teardown"):
+        assert found[name][0] == "passed", (name, found[name])
+    assert [row for row in report.services if row.oom_kills] == []
+    assert [one for one in engine.labelled(os.environ) if f" pid={os.getpid()} " in one.label] == []
 
 
 def test_nobody_watches_unless_asked(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.e2e import doctors
 from tests.e2e.weights import built, made_in_image
 
 from mlpack.flow import gather, output_folder, produce
@@ -177,6 +178,7 @@ def test_dev_maps_every_model_once_and_says_why_it_refuses(project: Path, report
             answer = served.ask(text)
             assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
         assert served.inside(OFFLINE).split()[0] == "True"
+        doctors.finds_nothing(served.compose)
         log = (project / "logs" / "moderation.log").read_text()
     assert "characters" in log
     assert "match" not in log, "texts are not kept"

@@ -262,7 +262,9 @@ def test_verify_installs_asks_and_removes(units: Units) -> None:
     found = {check["name"]: check["status"] for check in report["checks"]}
     assert report["launcher"] == "systemd"
     assert [name for name, status in found.items() if status == "failed"] == [], done.stderr
-    for name in ("starts", "ready", "answers", "user", "load", "recovers", "stops", "teardown"):
+    # later than its start period on a busy machine is said to be unproven; later on a quiet one fails
+    assert found["ready"] in ("passed", "not_proven"), report["checks"]
+    for name in ("starts", "answers", "user", "load", "recovers", "stops", "teardown"):
         assert found[name] == "passed", (name, report["checks"])
     for row in report["services"]:
         assert 0 < row["peak_need_bytes"] <= row["limit_bytes"], row

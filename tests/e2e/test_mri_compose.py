@@ -122,7 +122,9 @@ def test_it_verifies(tmp_path: Path) -> None:
     lock = mri.project(tmp_path / "project", ("prod",), requests=8)
     report = verify(tmp_path / "project", lock, launcher="compose", progress=print)
     found = {result.name: (result.status, result.summary, result.evidence) for result in report.checks}
-    for name in ("builds", "starts", "ready", "every_worker", "planned", "answers", "teardown"):
+    # later than its start period on a busy machine is said to be unproven; later on a quiet one fails
+    assert found["ready"][0] in ("passed", "not_proven"), found["ready"]
+    for name in ("builds", "starts", "every_worker", "planned", "answers", "teardown"):
         assert found[name][0] == "passed", (name, found[name])
     assert found["memory"][0] in ("passed", "not_proven"), found["memory"]
     assert [row for row in report.services if row.oom_kills] == []

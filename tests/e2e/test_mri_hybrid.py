@@ -131,7 +131,9 @@ def test_down_and_then_verify_of_both_sides(hybrid: Hybrid) -> None:
     report = json.loads(done.stdout)
     found = {check["name"]: check["status"] for check in report["checks"]}
     assert [name for name, status in found.items() if status == "failed"] == [], (report["checks"], done.stderr)
-    for name in ("starts", "ready", "answers", "load", "recovers", "stops", "teardown"):
+    # later than its start period on a busy machine is said to be unproven; later on a quiet one fails
+    assert found["ready"] in ("passed", "not_proven"), report["checks"]
+    for name in ("starts", "answers", "load", "recovers", "stops", "teardown"):
         assert found[name] == "passed", (name, report["checks"])
     assert {row["service"] for row in report["services"]} == {"web", "worker", "queue", "proxy"}
     assert WORKER not in hybrid.host.run("ls", "/etc/systemd/system").stdout

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.artifacts import texts
-from tests.e2e.standins import provide
+from tests.e2e.standins import NAMES, provide
 from tests.planner.build import plan as make_plan
 
 from mlpack.process import run
@@ -66,7 +66,7 @@ class Stack:
             run([*words, "python", "-c", REPLICA])
         words = ["docker", "run", "--detach", "--name", self.proxy, "--network", self.name]
         words += ["--tmpfs", "/tmp:mode=1777,size=64m", "--publish", "127.0.0.1::80"]
-        run([*words, "--volume", f"{self.conf}:/etc/nginx/nginx.conf:ro", "nginx:1.27-alpine"])
+        run([*words, "--volume", f"{self.conf}:/etc/nginx/nginx.conf:ro", NAMES["nginx"]])
         url = "http://" + run(["docker", "port", self.proxy, "80"]).stdout.split()[0]
         while self.said("ready") < 3:
             time.sleep(0.1)

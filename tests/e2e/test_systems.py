@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.artifacts import write_files
-from tests.e2e import standins
+from tests.e2e import doctors, standins
 from tests.planner.build import plan as make_plan
 
 from mlpack.plan import Plan
@@ -125,6 +125,8 @@ def test_passwords_steps_and_data(stateful: System) -> None:
     states = [json.loads(line) for line in stateful.compose("ps", "--all", "--format", "json").splitlines()]
     exits = {state["Service"]: state["ExitCode"] for state in states if state["State"] == "exited"}
     assert exits == {"web-step-1": 0, "web-step-2": 0}
+
+    doctors.finds_nothing(stateful.compose)
 
     # data outlives containers, and secrets are made once
     redis = ("exec", "-T", "queue", "redis-cli")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import shutil
@@ -101,15 +102,20 @@ def nested() -> bytes:
     return b"\x08\x08" + field(7, content)
 
 
-STRINGS = b"".join(b"X" + struct.pack("<I", 8) + b"%08d" % n + b"\x94" for n in range(700_000))
+@functools.cache
+def strings() -> bytes:
+    """Texts that are all remembered; made where they are wanted, not whenever the tests are collected."""
+    return b"".join(b"X" + struct.pack("<I", 8) + b"%08d" % n + b"\x94" for n in range(700_000))
+
+
 BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "torch: marks": ("m.pt", lambda: torch_of(b"\x80\x02" + b"(" * 10_000_000)),
     "torch: an endless stack": ("m.pt", lambda: torch_of(b"\x80\x02" + b"}" * 10_000_000)),
-    "torch: a memo of texts": ("m.pt", lambda: torch_of(b"\x80\x04" + STRINGS[: 12 * 2**20])),
+    "torch: a memo of texts": ("m.pt", lambda: torch_of(b"\x80\x04" + strings()[: 12 * 2**20])),
     "torch: tuples of tuples": ("m.pt", lambda: torch_of(b"\x80\x02)" + b"2\x86" * 5_000_000)),
     "torch: the longest numbers": ("m.pt", lambda: torch_of(b"\x80\x02" + (b"\x8a\xff" + b"\x7f" * 255) * 50_000)),
     "torch: many entries": ("m.pt", many_entries),
-    "pickle: a memo of texts": ("m.pkl", lambda: b"\x80\x04" + STRINGS),
+    "pickle: a memo of texts": ("m.pkl", lambda: b"\x80\x04" + strings()),
     "pickle: a payload of 2**62": ("m.pkl", lambda: b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + bytes(100)),
     "joblib: zeros, packed": ("m.joblib", lambda: zlib.compress(b"\x80\x04" + b"}" * 300_000_000, 1)),
     "onnx: empty fields": ("m.onnx", lambda: b"\x08\x08" + b"\x0a\x00" * 15_000_000),

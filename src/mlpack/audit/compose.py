@@ -96,7 +96,7 @@ def service_of(
     memory = said("deploy", "resources", "limits", "memory") or said("mem_limit")
     reserved = said("deploy", "resources", "reservations", "memory") or said("mem_reservation")
     cpus = said("deploy", "resources", "limits", "cpus") or said("cpus")
-    card, both = _gpu(keys)
+    card, cards, both = _gpu(keys)
     health, health_at = _health(keys, dockerfile)
     grace = said("stop_grace_period")
     return Service(
@@ -106,6 +106,7 @@ def service_of(
         environment=environment,
         image=image,
         dockerfile=dockerfile,
+        builds="build" in keys,
         memory=memory,
         memory_bytes=_read(memory, parse_bytes),
         plain_limit="mem_limit" in keys,
@@ -124,6 +125,7 @@ def service_of(
         grace_s=_read(grace, parse_duration),
         restart=said("restart") or said("deploy", "restart_policy", "condition"),
         gpu=card,
+        gpu_count=cards,
         gpu_both=both,
         volumes=tuple(_volumes(get("volumes"))),
         host_network=(said("network_mode") or Said("", place)).text.startswith(("host", "service:", "container:")),
@@ -169,19 +171,23 @@ def _words(view: View) -> list[str]:
     return split(view.text() or view.raw())
 
 
-def _gpu(keys: Mapping[str, tuple[Place, View]]) -> tuple[Place | None, bool]:
+def _gpu(keys: Mapping[str, tuple[Place, View]]) -> tuple[Place | None, int | None, bool]:
+    """Where a card is asked for, how many where it is said, and whether they are both counted and named."""
     if "gpus" in keys:
-        return keys["gpus"][0], False
+        return keys["gpus"][0], None, False
     if "runtime" in keys and keys["runtime"][1].text() == "nvidia":
-        return keys["runtime"][0], False
+        return keys["runtime"][0], None, False
     devices = keys["deploy"][1].at("resources", "reservations", "devices") if "deploy" in keys else None
     for row in devices.rows() if devices is not None else []:
         capabilities = row.at("capabilities")
         if capabilities is not None and any(one.text() in ("gpu", "nvidia") for one in capabilities.rows()):
-            return row.place, row.at("count") is not None and row.at("device_ids") is not None
+            count, named = row.at("count"), row.at("device_ids")
+            written = count.text() or count.raw() if count is not None else ""
+            known = int(written) if written.isdigit() else None
+            return row.place, len(named.rows()) if named is not None else known, None not in (count, named)
     plain = keys["devices"][1].rows() if "devices" in keys else []
     found = [row.place for row in plain if "nvidia" in (row.text() or "") or "/dev/dri" in (row.text() or "")]
-    return (found[0] if found else None), False
+    return (found[0] if found else None), None, False
 
 
 def _health(

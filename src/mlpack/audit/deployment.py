@@ -104,6 +104,8 @@ class Service:
     """As the process gets it: env files, the Dockerfile's ENV and the compose file's own; the last one wins."""
     image: Said | None = None
     dockerfile: Dockerfile | None = None
+    builds: bool = False
+    """Its image is built from the project, whether or not the Dockerfile is in reach."""
     memory: Said | None = None
     memory_bytes: int | None = None
     plain_limit: bool = False
@@ -127,6 +129,8 @@ class Service:
     restart: Said | None = None
     gpu: Place | None = None
     """Where a card is asked for."""
+    gpu_count: int | None = None
+    """How many cards are asked for; None: all, or nothing says it."""
     gpu_both: bool = False
     """count and device_ids, which exclude each other."""
     volumes: tuple[tuple[str, str, Place], ...] = ()

@@ -14,7 +14,7 @@ from mlpack.units import MIB
 FACTS = ServerFacts(
     name="nginx",
     role="proxy",
-    image="nginx:1.27-alpine",
+    image="nginx:1.31-alpine",
     port=80,
     url="http://{host}:{port}",
     fork_point="before-import",

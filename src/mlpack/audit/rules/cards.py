@@ -76,6 +76,24 @@ def absent(deployment: Deployment) -> Iterator[Hit]:
             )
 
 
+def hidden(deployment: Deployment) -> Iterator[Hit]:
+    """A card chosen by its number on the host, inside a container that has fewer."""
+    for one in deployment.services:
+        said = one.environment.get("CUDA_VISIBLE_DEVICES")
+        if said is None or one.gpu is None or one.gpu_count is None or one.is_unit:
+            continue
+        numbers = [word.strip() for word in said.text.split(",")]
+        if any(word.isdigit() and int(word) >= one.gpu_count for word in numbers):
+            has = "one card, number 0" if one.gpu_count == 1 else f"{one.gpu_count} cards, from number 0"
+            yield Hit(
+                said.place,
+                one.name,
+                f"CUDA_VISIBLE_DEVICES={said.text}",
+                f"no CUDA_VISIBLE_DEVICES, or {','.join(map(str, range(one.gpu_count)))}",
+                f"the container has {has}, whatever their numbers on the host: CUDA sees none from the wrong number on",
+            )
+
+
 def unit_path(deployment: Deployment) -> Iterator[Hit]:
     """A unit whose PATH is replaced."""
     for one in deployment.services:
@@ -113,6 +131,7 @@ def unit_conduct(deployment: Deployment) -> Iterator[Hit]:
 RULES = (
     Rule("gpu-missing", "warning", "No card reserved", "docs/facts.md, Docker, Ollama", missing),
     Rule("gpu-absent", "error", "A card reserved that is not there", "docs/facts.md, Docker", absent),
+    Rule("gpu-hidden", "error", "A card's number of the host in a container", "docs/facts.md, Docker", hidden),
     Rule("unit-path", "warning", "PATH replaced", "systemd.exec(5), Environment=", unit_path),
     Rule("unit-conduct", "warning", "A unit that stays dead or runs as root", "systemd.service(5)", unit_conduct),
 )

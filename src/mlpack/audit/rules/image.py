@@ -18,6 +18,8 @@ _WEIGHTS = re.compile(
 )
 
 
+_FLOATING = frozenset(["", "latest", "alpine", "slim", "stable", "lts"])
+"""Tags that every release moves. Other words may be a project's own, moved on purpose."""
 _OWN_USER = re.compile(
     r"(^|/)(nginx|httpd|haproxy|redis|valkey|postgres|mysql|mariadb|mongo|rabbitmq|prometheus|grafana|torchserve"
     r"|micromamba|airflow|nginx-unprivileged)([:@]|$)|(^|/)(bitnami|jupyter|chainguard)/|:[\w.-]*nonroot"
@@ -51,18 +53,39 @@ def root(deployment: Deployment) -> Iterator[Hit]:
             )
 
 
+def _untagged(image: str) -> str:
+    """Without tag; a registry's port is none."""
+    folder, slash, name = image.rpartition("/")
+    return f"{folder}{slash}{name.partition(':')[0]}"
+
+
+def _floats(image: str) -> bool:
+    """It has neither a version nor a digest. What a variable names is not known."""
+    tag = image.rsplit("/", 1)[-1].partition(":")[2]
+    return bool(image) and "@" not in image and "$" not in image and tag in _FLOATING
+
+
 def base_unpinned(deployment: Deployment) -> Iterator[Hit]:
-    """A base without a version."""
+    """A base without a version, or an image that is pulled without one."""
+    built = {one.image.text for one in deployment.services if one.builds and one.image is not None}
+    for one in deployment.services:
+        if one.image is not None and not one.builds and one.image.text not in built and _floats(one.image.text):
+            yield Hit(
+                one.image.place,
+                one.name,
+                f"image: {one.image.text}",
+                f"image: {_untagged(one.image.text)}:VERSION",
+                "what runs depends on the day it was pulled: two machines differ, and there is no way back",
+            )
     for dockerfile in deployment.dockerfiles:
         base = dockerfile.base
         name = base.text if base else ""
-        tag = name.rsplit("/", 1)[-1].partition(":")[2].partition("@")[0]
-        if base is not None and name != "scratch" and "@" not in name and tag in ("", "latest"):
+        if base is not None and name != "scratch" and _floats(name):
             yield Hit(
                 base.place,
                 None,
                 f"FROM {name}",
-                f"FROM {name.partition(':')[0]}:VERSION, as in python:3.11-slim-bookworm",
+                f"FROM {_untagged(name)}:VERSION, as in python:3.11-slim-bookworm",
                 "another day builds another image: a new Python has no wheels yet, and compiles or fails",
             )
         cuda = _CUDA_TAG.match(name.removeprefix("docker.io/"))
@@ -175,7 +198,7 @@ def conda_ignored(deployment: Deployment) -> Iterator[Hit]:
 FACTS = "docs/facts.md, "
 RULES = (
     Rule("runs-as-root", "warning", "Runs as root", "Docker: building best practices, USER", root),
-    Rule("base-unpinned", "warning", "Base image without a version", FACTS + "names that do not exist", base_unpinned),
+    Rule("base-unpinned", "warning", "An image without a version", FACTS + "names that do not exist", base_unpinned),
     Rule("cuda-on-cpu", "warning", "CUDA libraries without a GPU", FACTS + "PyTorch", cuda_on_cpu),
     Rule("secret-in-image", "error", "A secret in the image", "Docker: build secrets", secret_in_image),
     Rule("everything-copied", "warning", "The whole folder in the image", "Docker: .dockerignore", everything_copied),
