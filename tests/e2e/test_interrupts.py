@@ -8,7 +8,8 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.verify import hand
 from mlpack.launchers import LAUNCHERS, engine
 from mlpack.launchers.owner import current_owner
 from mlpack.lock import Lock
+from mlpack.process import run
 from mlpack.spec import Verify
 
 pytestmark = pytest.mark.engine
@@ -32,11 +34,12 @@ def endless() -> Lock:
     return hand.lock(hand.plan(hand.service_plan(start_period_s=60), hand.spec(verify=Verify(requests=100_000))))
 
 
-def left(pid: int) -> list[str]:
-    """What the run of process ``pid`` left: things of the engine, processes, temporary folders."""
+def left(pid: int, also: Sequence[str] = ()) -> list[str]:
+    """What the run of process ``pid`` left: things of the engine, processes (``also`` those called so), temporary
+    folders."""
     mark = f" pid={pid} "
     things = [f"{thing.kind} {thing.ident}" for thing in engine.labelled(os.environ) if mark in thing.label]
-    return things + left_here(pid, also=(NAP,))
+    return things + left_here(pid, also=also)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -56,9 +59,15 @@ def test_a_signal_while_the_image_is_built(tmp_path: Path, project: Project) -> 
     (root / "Dockerfile").write_text(f"FROM python:3.11-slim-bookworm\nRUN {NAP}\n", encoding="utf-8")
     with verifying(root, endless(), "compose") as child:
         wait_for(child, f"RUN {NAP}")
+        # The engine says the step before it starts its process, and now and then does not end one that it starts just
+        # as the build is called off.
+        deadline = time.monotonic() + 30
+        while NAP not in run(["ps", "-eo", "args="]).stdout.splitlines():
+            assert time.monotonic() < deadline, "the step was never begun"
+            time.sleep(0.1)
         child.send_signal(signal.SIGINT)
         assert finish(child) == 130
-        assert left(child.pid) == []
+        assert left(child.pid, also=(NAP,)) == []
 
 
 def test_a_second_signal_does_not_cut_the_removal_short(project: Project) -> None:
