@@ -69,7 +69,7 @@ def main() -> int:
             versions = {"documents": system.versions(), "kernel": platform.release()}
         finally:
             system.down()
-    total = sum(one["limit_mib"] for one in memory.values())
+    total = sum(one["limit_mib"] for one in largest.values())
     budget = round(system.plan.budget.usable_bytes.value / 2**20)
     result: dict[str, Any] = {
         "trial": said,
