@@ -1,14 +1,17 @@
 """Holds mlpack's memory limits against the truth: the lowest limit under which a container serves without refaults.
 
-    python -m bench.footprint.bench [--only ROW ...] [--quick] [--again | --measure] [--cache DIR] [--report]
+    python -m bench.footprint.bench [--only ROW ...] [--quick] [--again | --measure] [--known] [--cache DIR] [--report]
 
 For each row (rows.py) the bench makes a project, lets mlpack estimate it by headers and measure it inside the image,
 starts the container without a limit for reference, and then searches the boundary in containers without swap, their
 libraries and weights evicted from the page cache before each. A limit passes when the service starts, no worker is
 lost, every answer is right, p95 is within twice the unlimited one's and refaults stay under 1 % of the mapped bytes
-per request. A finished row is kept in DIR/rows/ROW/result.json and not run again; predictions are worked out anew
-each time, as they need no container; ``--measure`` measures finished rows anew, without their boundary. Writes
-result.json beside this file, the table in docs/memory.md and its plot.
+per request. The lowest that passes once is then held: it has to pass with five more starts and their first requests,
+and is raised until it does, as load peaks that did not meet the first time may meet the next. ``--known`` begins with
+the boundaries of result.json instead of a search. A finished row is kept in DIR/rows/ROW/result.json and not run
+again; predictions are worked out anew each time, as they need no container; ``--measure`` measures finished rows
+anew, without their boundary. Writes result.json beside this file (rows that DIR does not have stay as they are told
+there), the table in docs/memory.md and its plot.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.footprint import engine
-from bench.footprint.boundary import search
+from bench.footprint.boundary import Boundary, hold, search
 from bench.footprint.predictions import predictions
 from bench.footprint.project import REPOSITORY, planned, write_project
 from bench.footprint.rows import ROWS, SERVED, Row
@@ -35,9 +38,12 @@ from mlpack.footprint import FootprintFile
 from mlpack.units import show_mib
 
 HERE = Path(__file__).resolve().parent
+RESULT = HERE / "result.json"
+STARTS = 6
+"""How often a service must start under its boundary."""
 
 
-def run_row(row: Row, cache: Path, *, quick: bool, within: float) -> dict[str, Any]:
+def run_row(row: Row, cache: Path, *, quick: bool, within: float, known: Boundary | None) -> dict[str, Any]:
     """The boundary of ``row`` and all that was seen on the way; raises RuntimeError where the row cannot run."""
     served, project = SERVED[row.model], cache / "rows" / row.name
     (project / "footprint.json").unlink(missing_ok=True)
@@ -54,18 +60,19 @@ def run_row(row: Row, cache: Path, *, quick: bool, within: float) -> dict[str, A
     base = unlimited(row, start, project, 2.0 if quick else 5.0)
     say(f"  unlimited: starts in {base.trial.start_s} s, p95 {base.trial.p95_s} s, {base.requests} requests a trial")
 
-    def passes(limit_bytes: int) -> str:
+    def passes(limit_bytes: int, starts: int = 1) -> str:
         for _ in range(2):
-            trial = limited(row, start, project, base, limit_bytes)
+            trial = limited(row, start, project, base, limit_bytes, starts=starts)
             why = judge(trial, base.trial)
             if not why.startswith("p95"):
                 break
             say(f"  {show_mib(limit_bytes)}: {why}")  # other work on this machine may have slowed it: tried again
         trials.append({**asdict(trial), "failed": why})
-        say(f"  {show_mib(limit_bytes)}: {why or 'passed'}")
+        say(f"  {show_mib(limit_bytes)}: {why or 'passed'}{f', {starts} starts' if starts > 1 else ''}")
         return why
 
-    boundary = search(passes, start.limit_bytes, within=within)
+    boundary = known or search(passes, start.limit_bytes, within=within)
+    boundary = hold(lambda limit_bytes: passes(limit_bytes, STARTS), boundary, within=within)
     file = project / "footprint.json"
     return {
         "row": row.name,
@@ -95,6 +102,19 @@ def measure_again(row: Row, cache: Path) -> list[str]:
     return []
 
 
+def told() -> dict[str, dict[str, Any]]:
+    """The rows of result.json by name."""
+    return {row["row"]: row for row in json.loads(RESULT.read_text())["rows"]} if RESULT.exists() else {}
+
+
+def known_boundary(row: Row) -> Boundary | None:
+    """The boundary that result.json has for ``row``."""
+    found = told().get(row.name)
+    if found is None:
+        return None
+    return Boundary(found["boundary"], found["failed_below"], found["failed_because"], predicted_passed=True, trials=0)
+
+
 def say(text: str) -> None:
     """Progress, at once."""
     print(text, flush=True)
@@ -107,6 +127,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="shorter loads and a coarser boundary; not written down")
     parser.add_argument("--again", action="store_true", help="run rows anew that have a result")
     parser.add_argument("--measure", action="store_true", help="measure finished rows anew; their boundaries stay")
+    parser.add_argument("--known", action="store_true", help="hold the boundaries of result.json; search none")
     parser.add_argument("--report", action="store_true", help="run nothing: predictions and table from what there is")
     parser.add_argument("--within", type=float, default=1.02, help="factor to which the boundary is narrowed")
     parser.add_argument("--cache", type=Path, default=REPOSITORY / "build" / "footprint")
@@ -127,14 +148,17 @@ def main() -> int:
             began_s = time.monotonic()
             say(f"{row.name}: {row.how}")
             try:
-                found = run_row(row, cache, quick=chosen.quick, within=1.06 if chosen.quick else chosen.within)
+                within = 1.06 if chosen.quick else chosen.within
+                known = known_boundary(row) if chosen.known else None
+                found = run_row(row, cache, quick=chosen.quick, within=within, known=known)
             except (RuntimeError, MlpackError) as error:
                 say(f"  FAILED: {error}")
                 failed.append(row.name)
                 continue
             kept.write_text(json.dumps(found, indent=1) + "\n")
             say(f"  {time.monotonic() - began_s:.0f} s")
-    rows = [told for row in ROWS if (told := predictions(row, cache)) is not None]
+    before = told()
+    rows = [now for row in ROWS if (now := predictions(row, cache) or before.get(row.name)) is not None]
     about = {
         "schema_version": 1,
         "python": platform.python_version(),
@@ -144,7 +168,7 @@ def main() -> int:
         "rows": rows,
     }
     if rows and not chosen.quick:
-        (HERE / "result.json").write_text(json.dumps(about, indent=1) + "\n")
+        RESULT.write_text(json.dumps(about, indent=1) + "\n")
         write_docs(rows, REPOSITORY / "docs")
     missed = show(rows)
     return int(bool(missed or failed))

@@ -1,10 +1,10 @@
-"""Searches the lowest limit that passes: from the prediction by steps of 1.15, then by halves. Pure."""
+"""Searches the lowest limit that passes: from the prediction by steps of 1.15, then by halves; then holds it. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 STEP = 1.15
 """The target's upper end: the first two trials say whether it is met."""
@@ -52,3 +52,18 @@ def search(passes: Callable[[int], str], predicted_bytes: int, *, within: float 
             at = math.sqrt(high * low)
         tried(at)
     raise RuntimeError(f"no boundary after {most} trials: {known}")
+
+
+def hold(passes: Callable[[int], str], found: Boundary, *, within: float = 1.02, most: int = 8) -> Boundary:
+    """``found``, raised by the factor ``within`` until its limit passes ``passes``, which is asked more than once.
+
+    A limit that holds once may fail the next time, when load peaks of two workers meet that did not before. Raises
+    RuntimeError after ``most`` steps.
+    """
+    low, why, limit = found.failed_bytes, found.why, found.passed_bytes
+    for tried in range(most):
+        said = passes(limit)
+        if not said:
+            return replace(found, passed_bytes=limit, failed_bytes=low, why=why, trials=found.trials + tried + 1)
+        low, why, limit = limit, said, math.ceil(limit * within / PAGE_BYTES) * PAGE_BYTES
+    raise RuntimeError(f"no limit up to {limit} holds: {why}")

@@ -124,7 +124,7 @@ def container(
     for key, value in {**environ, "PATH": f"/opt/{python}/bin:/usr/local/bin:/usr/bin:/bin"}.items():
         words += ["--env", f"{key}={value}"]
     if health:
-        words += ["--health-cmd", "exec " + " ".join(health), "--health-interval", "4s", "--health-timeout", "10s"]
+        words += ["--health-cmd", "exec " + " ".join(health), "--health-interval", "1s", "--health-timeout", "10s"]
     try:
         docker(*words, IMAGE, *argv)
         yield name

@@ -26,6 +26,7 @@ REFAULT_SHARE, SLOWER = 0.01, 2.0
 """Refaults per request over mapped bytes, and p95 over the unlimited container's, beyond which a trial has failed."""
 STEADY_S, LEAST_REQUESTS = 5.0, 20
 FIRST_START_S = 180.0
+LONGER = 3
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,20 @@ def unlimited(row: Row, found: Planned, project: Path, steady_s: float = STEADY_
     return Unlimited(trial, answers, count)
 
 
-def limited(row: Row, found: Planned, project: Path, base: Unlimited, limit_bytes: int) -> Trial:
-    """The same under ``limit_bytes``."""
+def limited(row: Row, found: Planned, project: Path, base: Unlimited, limit_bytes: int, *, starts: int = 1) -> Trial:
+    """The same under ``limit_bytes``, started ``starts`` times, each with its first requests; the last is loaded.
+
+    Several starts are to show that the limit holds: then three times as long, so that workers' peaks meet as well.
+    """
+    requests = base.requests * (LONGER if starts > 1 else 1)
+    for _ in range(starts - 1):
+        short = _once(row, found, project, base, limit_bytes, requests=0)
+        if short.why:
+            return short
+    return _once(row, found, project, base, limit_bytes, requests=requests)
+
+
+def _once(row: Row, found: Planned, project: Path, base: Unlimited, limit_bytes: int, *, requests: int) -> Trial:
     is_cold = cold(project, SERVED[row.model].python)
     with _running(row, found, project, limit_bytes) as (name, ask):
         start_s, why = _started(row, name, 2 * base.trial.start_s + 10)
@@ -100,7 +113,9 @@ def limited(row: Row, found: Planned, project: Path, base: Unlimited, limit_byte
         warm = ask(4 * row.clients, row.clients, base.answers, 2 * request_s, request_s)
         if warm.wrong:
             return Trial(limit_bytes, f"warm-up: {_ended(row, name) or warm.wrong[0]}", start_s, cold=is_cold)
-        trial = _steady(row, name, ask, base.requests, answers=base.answers, start_s=start_s, limit_bytes=limit_bytes)
+        if not requests:
+            return Trial(limit_bytes, _ended(row, name), start_s, cold=is_cold)
+        trial = _steady(row, name, ask, requests, answers=base.answers, start_s=start_s, limit_bytes=limit_bytes)
         return Trial(**{**asdict(trial), "cold": is_cold})
 
 
@@ -109,7 +124,7 @@ def _steady(
 ) -> Trial:
     dirs = _dirs(name)
     before, ran = read_counters(dirs), _ran(dirs)
-    asked = ask(count, row.clients, answers, 120 if limit_bytes is None else 60, 60)
+    asked = ask(count, row.clients, answers, 150, 60)
     after, now_ran = read_counters(dirs), _ran(dirs)
     waited = 1 + (now_ran[1] - ran[1]) / max(1e-3, now_ran[0] - ran[0])
     sums = totals(snapshot(PROC, pids_of(dirs)))

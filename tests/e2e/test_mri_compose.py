@@ -98,6 +98,25 @@ def test_refusals_that_depend_on_the_machine(containers: Containers, variable: s
     assert said.startswith(str(status)), said
 
 
+def test_children_keep_what_their_parent_holds_from_their_collector(containers: Containers) -> None:
+    """A second worker in the same container that imports the rendered module: its child tells what it inherited."""
+    app = (
+        "import gc\nfrom celery import Celery\nfrom celery.signals import worker_process_init\n"
+        "app = Celery()\n@worker_process_init.connect\ndef tell(**_):\n"
+        "    print(f'FROZEN {gc.get_freeze_count()}')\n"
+    )
+    start = (
+        'printf %s "$1" >/tmp/probe.py; '
+        "found=$(find / -path /proc -prune -o -name worker_heartbeat.py -print 2>/dev/null | head -n 1); "
+        "PYTHONPATH=/tmp:${found%/*} timeout 15 celery --app probe worker -Q probe --concurrency 1 $2 2>&1 || true"
+    )
+    for include, frozen in (("--include worker_heartbeat", True), ("", False)):
+        said = containers.compose("exec", "-T", "worker", "sh", "-c", start, "sh", app, include)
+        told = [int(line.split("FROZEN")[1]) for line in said.splitlines() if "FROZEN" in line]
+        assert told, said
+        assert (told[0] > 10_000) is frozen, said
+
+
 def test_a_killed_process_costs_no_job(containers: Containers) -> None:
     ids = containers.jobs(*["large.npy"] * 4)
     ask = f"redis-cli hget job:{ids[-1]} state"

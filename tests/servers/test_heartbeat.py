@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -98,15 +99,39 @@ def test_a_solo_unit_tells_nothing() -> None:
     assert "jobs_watchdog.py" not in texts(plan)
 
 
+def signals(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Callable[[], None]]]:
+    """Stands in Celery's place; who connected to what."""
+    receivers: dict[str, list[Callable[[], None]]] = {"heartbeat_sent": [], "worker_before_create_process": []}
+    made = SimpleNamespace(**{name: SimpleNamespace(connect=heard.append) for name, heard in receivers.items()})
+    monkeypatch.setitem(sys.modules, "celery", SimpleNamespace(signals=made))
+    monkeypatch.setitem(sys.modules, "celery.signals", made)
+    return receivers
+
+
+@pytest.mark.parametrize(("target", "module"), [("compose", "jobs_heartbeat.py"), ("systemd", "jobs_watchdog.py")])
+@pytest.mark.parametrize(("pool", "frozen"), [("prefork", True), ("threads", False)])
+def test_what_children_share_is_kept_from_their_collectors(
+    monkeypatch: pytest.MonkeyPatch, target: str, module: str, pool: str, *, frozen: bool
+) -> None:
+    receivers = signals(monkeypatch)
+    text = texts(make_plan({"jobs": {**CELERY, "pool": pool}}, build=BUILD, target=target))[module]
+    exec(compile(text, module, "exec"), {"__name__": "module"})
+    assert len(receivers["worker_before_create_process"]) == frozen
+    before = gc.get_freeze_count()
+    try:
+        for freeze in receivers["worker_before_create_process"]:
+            freeze()
+        assert (gc.get_freeze_count() > before) is frozen
+    finally:
+        gc.unfreeze()
+
+
 @pytest.mark.parametrize(("silent", "told"), [("7", b"WATCHDOG_USEC=7000000\nWATCHDOG=1"), ("0", None), (None, None)])
 def test_each_heartbeat_is_told_and_nobody_who_hears_nothing_is_hindered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str | None, told: bytes | None
 ) -> None:
     """The module itself, with a signal in Celery's place."""
-    receivers: list[Callable[[], None]] = []
-    signals = SimpleNamespace(heartbeat_sent=SimpleNamespace(connect=receivers.append))
-    monkeypatch.setitem(sys.modules, "celery", SimpleNamespace(signals=signals))
-    monkeypatch.setitem(sys.modules, "celery.signals", signals)
+    receivers = signals(monkeypatch)["heartbeat_sent"]
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     monkeypatch.delenv("MLPACK_SILENT_S", raising=False)
     if silent is not None:

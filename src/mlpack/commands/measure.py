@@ -18,7 +18,7 @@ from mlpack.launchers.relocate import relocated
 from mlpack.measure.request import work_of
 from mlpack.measure.result import MeasureResult
 from mlpack.measure.run import MakePlace, measure
-from mlpack.measure.subject import Subject
+from mlpack.measure.subject import CLIENT_MODULES, Subject
 from mlpack.model import ModelInfo
 from mlpack.plan import Plan
 from mlpack.probe import probe
@@ -28,6 +28,7 @@ from mlpack.runtimes.base import RuntimeFacts
 from mlpack.servers import SERVERS
 from mlpack.servers.paths import model_path
 from mlpack.servers.wiring import environment
+from mlpack.spec import Spec
 from mlpack.units import show_duration, show_mib
 from mlpack.write import replace_file
 
@@ -41,6 +42,7 @@ STAGES = {
     "together": "the largest request, at the planned concurrency",
     "idle": "at rest again",
     "growth": "the same request many times more: what stays of each?",
+    "crowd": "fresh workers, the first requests all at once",
     "forked": "two workers forked after the load, an inference in each",
 }
 
@@ -177,6 +179,7 @@ def _subject(
     service = gathered.spec.services[name]
     here = relocated(plan, str(gathered.root), {other: s.port for other, s in plan.services.items() if s.port})
     modules = [m for facts in _runtime_facts(plan, name) for m in facts.modules]
+    modules += _client_modules(gathered.spec, name)
     paths = {model: gathered.spec.models[model].path for model in service.models}
     models = {model: _files(resolve(gathered.root, path)) for model, path in paths.items() if path}
     seen_at: dict[str, tuple[str, ...]]
@@ -199,6 +202,13 @@ def _subject(
         models=models,
         seen_at=seen_at,
     )
+
+
+def _client_modules(spec: Spec, name: str) -> list[str]:
+    """What service ``name`` imports only once it meets the services that its variables name."""
+    service = spec.services[name]
+    met = {spec.services[value.of].server for value in service.env.values() if value.of in spec.services}
+    return [module for other in sorted(met) for module in CLIENT_MODULES.get((service.server, other), ())]
 
 
 def _may_preload(gathered: Gathered, plan: Plan, name: str) -> bool:

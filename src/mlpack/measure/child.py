@@ -100,17 +100,19 @@ def main() -> None:
 
 def serve(stages: Stages, task: dict[str, Any]) -> None:
     """A worker's life: libraries, app, start-up, the first request, one alone, several at once, idle; then more of
-    the same, as often as the parent asks, to see whether anything is kept of each."""
+    the same, as often as the parent asks, to see whether anything is kept of each. A task with ``crowd`` has several
+    at once first."""
     driver = load(stages, task)
     stages.begin("startup")
     driver.startup()
     stages.stop()
-    stages.begin("first")
-    driver.once()
-    stages.stop()
-    stages.begin("alone")
-    driver.once()
-    stages.stop()
+    if not task["crowd"]:
+        stages.begin("first")
+        driver.once()
+        stages.stop()
+        stages.begin("alone")
+        driver.once()
+        stages.stop()
     stages.begin("together")
     driver.together(task["rounds"])
     stages.stop()

@@ -46,6 +46,12 @@ class Lived:
     growth: float | None = None
     notes: list[str] = field(default_factory=list)
 
+    def met(self, over_loaded_bytes: int) -> None:
+        """Requests at once were seen to go so high over the loaded state elsewhere (``crowd``)."""
+        before, loaded = self.readings["together"], self.readings["startup"].anonymous_bytes
+        peak = max(before.anonymous_peak_bytes, loaded + over_loaded_bytes)
+        self.readings["together"] = before.model_copy(update={"anonymous_peak_bytes": peak})
+
 
 def live(
     subject: Subject,

@@ -14,6 +14,7 @@ from typing import get_args
 from mlpack.errors import MlpackError
 from mlpack.footprint import Footprint
 from mlpack.measure.card_regions import UNTOLD, card_regions
+from mlpack.measure.crowd import highest_bytes
 from mlpack.measure.fork import ForkProof, prove
 from mlpack.measure.live import Lived, live
 from mlpack.measure.regions import loaded_at, regions
@@ -63,6 +64,9 @@ def measure(
             if uncounted:
                 notes.append(f"kernel memory is a lower bound and refaults are not counted: {uncounted}")
             lived = live(subject, where, task, deadlines=deadlines, progress=progress)
+        if concurrency > 1:
+            progress("crowd")
+            lived.met(highest_bytes(made, task, deadlines))
         proof = None
         if prove_fork and loaded_at(lived.readings) == "import":
             progress("forked")

@@ -16,10 +16,21 @@ ROUNDS = 5
 SERVER_MODULES: dict[tuple[str, str], tuple[str, ...]] = {
     ("gunicorn", "wsgi"): ("gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
     ("gunicorn", "asgi"): ("gunicorn.app.wsgiapp", "gunicorn.workers.gasgi"),
-    ("celery", "wsgi"): ("celery.bin.worker", "celery.apps.worker", "celery.concurrency.prefork"),
+    ("celery", "wsgi"): (
+        "celery.bin.worker",
+        "celery.apps.worker",
+        "celery.concurrency.prefork",
+        "celery.worker.consumer",
+        "celery.events",
+    ),
     ("uvicorn", "asgi"): ("uvicorn.main", "uvicorn.protocols.http.auto", "uvicorn.loops.auto", "uvicorn.lifespan.on"),
 }
 """What a worker of the server holds beside the app; imported where installed, so that it is counted."""
+
+CLIENT_MODULES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("celery", "redis"): ("kombu.transport.redis", "celery.backends.redis"),
+}
+"""What a server imports only when it meets its peer, before any child is forked: 8.5 MiB that children share."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,7 @@ def child_task(subject: Subject, folder: Path | None, concurrency: int) -> dict[
         "libraries": [*SERVER_MODULES.get((subject.server, subject.interface or "wsgi"), ()), *subject.libraries],
         "concurrency": concurrency,
         "rounds": ROUNDS,
+        "crowd": False,
         "fork": 0,
         "fork_deadline_s": 0,
         "models": {name: list(paths) for name, paths in subject.seen_at.items()},

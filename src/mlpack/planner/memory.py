@@ -11,7 +11,7 @@ from operator import mul
 from typing import Literal, NamedTuple
 
 from mlpack.footprint import Stage
-from mlpack.planner.moments import Counts, Moment, When, fork_point, has_master, moment, multiplicity
+from mlpack.planner.moments import FORKED_ONCE, Counts, Moment, When, fork_point, has_master, moment, multiplicity
 from mlpack.planner.subject import Choice, Subject
 from mlpack.servers.base import BODY_BUFFER_BYTES
 from mlpack.units import MIB, ceil_mib
@@ -20,8 +20,6 @@ PEAK_FACTOR, MAPPED_FACTOR = 1.05, 0.10
 """limit = 1.05 * max(load, serve) + 0.10 * mapped: 1.05-1.31 of the latency boundary of ten services, never under."""
 KERNEL_PER_PROCESS_BYTES = 5 * MIB // 2
 """Page tables, stacks and socket buffers of one more process; measured."""
-BARE_PYTHON_BYTES = 4 * MIB
-"""Anonymous memory of an interpreter that imported nothing; measured. A master holds this and its server's own."""
 UNSHARED_BYTES = 28 * MIB
 """What a forked child unshares: the largest of torch 28, ONNX Runtime 20, scikit-learn 11 (measured)."""
 HEALTH_CHECK_BYTES = 10 * MIB
@@ -172,8 +170,8 @@ def _beside(subject: Subject, choice: Choice, now: Moment) -> list[Row]:
     """What is in the container beside the regions of the app's processes; a master first."""
     master = has_master(subject, choice)
     found = []
-    if master and not now.once:
-        own = BARE_PYTHON_BYTES + subject.facts.anonymous_bytes
+    if master and now.once == FORKED_ONCE[subject.facts.fork_point]:  # preloaded, all that it holds is the app's
+        own = subject.facts.master_bytes
         found.append(Row(f"{subject.facts.name} master", own, own, 1, "default"))
     if now.once and now.workers:
         each = _unshared_bytes(subject, now.once)

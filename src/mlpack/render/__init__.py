@@ -16,7 +16,7 @@ from mlpack.servers.draining import draining_path
 from mlpack.servers.files import gunicorn_settings
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.heartbeat import TEMPLATE as HEARTBEAT_TEMPLATE
-from mlpack.servers.heartbeat import heartbeat_path
+from mlpack.servers.heartbeat import forks_tasks, heartbeat_path
 from mlpack.servers.paths import deploy_folder
 from mlpack.servers.proxy import PROXY_FILES, proxy_config_path
 from mlpack.servers.ray import FILE as RAY_FILE
@@ -63,7 +63,7 @@ def _server_files(plan: Plan) -> list[File]:
             values |= SERVERS["ray"].config(plan, name)
             made.append(File(head_path(plan, name), f"servers/ray/{RAY_FILE}.j2", values))
         if path := heartbeat_path(plan, name):
-            made.append(File(path, HEARTBEAT_TEMPLATE, {"header": RENDERED_BY}))
+            made.append(File(path, HEARTBEAT_TEMPLATE, {"header": RENDERED_BY, "prefork": forks_tasks(plan, name)}))
         if path := cards_path(plan, name):
             made.append(File(path, CARDS_TEMPLATE, values | cards_values(plan, name)))
         if path := draining_path(plan, name):

@@ -67,6 +67,8 @@ class ServerFacts:
     """A program in the image that tells health; None: an HTTP check of the service's health path."""
     source: str
     """Where these numbers were measured or read."""
+    master_bytes: int = 0
+    """What a master adds to workers that part at ``fork_point``, once they work; what they share with it is theirs."""
     client_bytes: int = 0
     """What it holds for every process that joins it and stays: a process of its own for each."""
     beats: bool = False
@@ -91,7 +93,9 @@ class ServerFacts:
         row = self.pools.get(pool) if pool is not None else None
         if row is None:
             return self
-        return replace(self, fork_point=row.fork_point, has_master=row.has_master, one_process=row.one_process)
+        own = self.anonymous_bytes + (0 if row.has_master else self.master_bytes)
+        facts = replace(self, fork_point=row.fork_point, has_master=row.has_master, one_process=row.one_process)
+        return replace(facts, anonymous_bytes=own)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,14 @@ def silent_s(plan: Plan, name: str) -> int:
     return max(OLDEST_S, again.value if again else 0)
 
 
+def forks_tasks(plan: Plan, name: str) -> bool:
+    """Its children share the parent's memory: the module also keeps that out of their collectors' sight.
+
+    Two children of torch_app's parent (bench/footprint) whose tasks collect all garbage held 42 MiB more each without.
+    """
+    return (plan.spec.services[name].pool or "prefork") == "prefork"
+
+
 def _beats(plan: Plan, name: str) -> bool:
     """A solo worker is deaf during a task, and so sends nothing (measured, facts.md)."""
     return plan.services[name].server == "celery" and plan.spec.services[name].pool != "solo"

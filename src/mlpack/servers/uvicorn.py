@@ -28,6 +28,7 @@ FACTS = ServerFacts(
     mapped_bytes=5 * MIB,
     start_s=1.0,
     health_argv=None,
+    master_bytes=17 * MIB,
     reload_needs_one_worker=True,
     source="uvicorn 0.54, Python 3.11: 15.7 MiB anonymous and 10 mapped per process, supervisor alike (plus a "
     "resource tracker of 5.7); a bare interpreter, 2.8 and 5.7, is taken off",

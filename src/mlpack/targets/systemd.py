@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from mlpack.errors import SpecError
 from mlpack.plan import Plan
-from mlpack.servers.heartbeat import SILENT_VARIABLE, WATCHDOG_TEMPLATE, watchdog_path
+from mlpack.servers.heartbeat import SILENT_VARIABLE, WATCHDOG_TEMPLATE, forks_tasks, watchdog_path
 from mlpack.servers.paths import deploy_folder
 from mlpack.spec import ServerName
 from mlpack.targets.base import File, Requirements
@@ -34,7 +34,8 @@ def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
     ]
     for name in services(plan):
         if path := watchdog_path(plan, name):
-            made.append(File(path, WATCHDOG_TEMPLATE, {"header": HEADER, "variable": SILENT_VARIABLE}))
+            values = {"header": HEADER, "variable": SILENT_VARIABLE, "prefork": forks_tasks(plan, name)}
+            made.append(File(path, WATCHDOG_TEMPLATE, values))
         values = {"header": HEADER, **unit_view(plan, name)}
         made.append(File(f"{folder}/{unit_name(plan, name)}", "targets/systemd/unit.service.j2", values))
         lines = {"header": HEADER, "service": name, "variables": variables(plan, name)}
