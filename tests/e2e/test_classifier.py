@@ -370,16 +370,15 @@ def test_a_killed_actor_is_made_again_and_nothing_is_lost(system: System, model:
     assert {k: v for k, v in after.items() if k != model} == {k: v for k, v in before.items() if k != model}
 
 
-def test_a_killed_worker_is_replaced(system: System) -> None:
-    """uvicorn's supervisor starts another; only what the dead one was working on is cut off, and never wrong."""
+def test_a_killed_worker_is_replaced_and_nothing_is_lost(system: System) -> None:
+    """uvicorn's supervisor starts another; what the dead one was working on is asked of the other replica."""
     container = system.containers("api")[0]
     wanted = system.plan.services["api"].workers.value
     # On a starved machine uvicorn itself replaces a worker that did not answer its ping in time.
     until(lambda: len(run(["docker", "exec", container, "python", "-c", SPAWNED]).stdout.split()) == wanted, 60)
     pids = run(["docker", "exec", container, "python", "-c", SPAWNED]).stdout.split()
     found = in_load(system, lambda: run(["docker", "exec", container, "sh", "-c", f"kill -9 {pids[0]}"]))
-    assert set(found) <= {200, 502}
-    assert found[502] <= 4, "what it was working on: at most one request of each of the four clients"
+    assert set(found) == {200}, found
     until(lambda: len(run(["docker", "exec", container, "python", "-c", SPAWNED]).stdout.split()) == len(pids), 30)
     until(lambda: healthy(system), 120)
 
@@ -389,8 +388,7 @@ def test_a_killed_replica_and_scaling_under_load(system: System) -> None:
     proxy = system.containers("proxy")
     killed = system.containers("api")[1]
     found = in_load(system, lambda: run(["docker", "rm", "--force", killed]))
-    assert set(found) <= {200, 502, 504}
-    assert found[502] + found[504] <= 4, "only requests that the replica had taken"
+    assert set(found) == {200}, found
     # A new replica has a name, and so would have requests, from its first moment; until a worker has joined Ray, it
     # takes no connection, and they go to another.
     up = in_load(system, lambda: system.compose("up", "--detach", "--no-build", "--wait", "--scale", "api=3", "api"))

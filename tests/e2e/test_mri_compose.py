@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.e2e import doctors, mri, standins
 from tests.e2e.test_mri import TRUTH_ML, WITHIN_ML
 from tests.e2e.test_mri_hybrid import free_port
@@ -105,13 +106,14 @@ def test_children_keep_what_their_parent_holds_from_their_collector(containers: 
         "app = Celery()\n@worker_process_init.connect\ndef tell(**_):\n"
         "    print(f'FROZEN {gc.get_freeze_count()}')\n"
     )
+    worker = yaml.safe_load((containers.folder / "compose.yaml").read_text())["services"]["worker"]
+    module = next(mount["target"] for mount in worker["volumes"] if mount["target"].endswith("/worker_heartbeat.py"))
     start = (
         'printf %s "$1" >/tmp/probe.py; '
-        "found=$(find / -path /proc -prune -o -name worker_heartbeat.py -print 2>/dev/null | head -n 1); "
-        "PYTHONPATH=/tmp:${found%/*} timeout 15 celery --app probe worker -Q probe --concurrency 1 $2 2>&1 || true"
+        'PYTHONPATH="/tmp:${2%/*}" timeout 15 celery --app probe worker -Q probe --concurrency 1 $3 2>&1 || true'
     )
     for include, frozen in (("--include worker_heartbeat", True), ("", False)):
-        said = containers.compose("exec", "-T", "worker", "sh", "-c", start, "sh", app, include)
+        said = containers.compose("exec", "-T", "worker", "sh", "-c", start, "sh", app, module, include)
         told = [int(line.split("FROZEN")[1]) for line in said.splitlines() if "FROZEN" in line]
         assert told, said
         assert (told[0] > 10_000) is frozen, said

@@ -36,7 +36,7 @@ def web(memory_bytes: int, service: dict[str, Any] = FOUR) -> ServicePlan:
 
 
 def test_the_numbers_by_hand() -> None:
-    constant = 10 + 5 * 2.5 + 10 + 1
+    constant = 13 + 5 * 2.5 + 10 + 1
     assert pytest.approx(1.05 * (4 * 700 + constant) * MIB, abs=MIB) == TOGETHER
     assert pytest.approx(1.05 * (4 * 300 + 400 + 3 * 50 + constant) * MIB, abs=MIB) == TURNS
 

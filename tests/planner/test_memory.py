@@ -22,7 +22,7 @@ def mib(sum_: Need) -> tuple[float, float]:
 
 def test_gunicorn_workers_share_files_only() -> None:
     web = subject(GUNICORN)
-    master = 10
+    master = 13
     load = master + 3 * (100 + 60 + 40) + 50 + 4 * KERNEL + HEALTH + TMP
     serve = master + 3 * (100 + 60) + 2 * 30 + 40 + 50 + 20 + 4 * KERNEL + HEALTH + TMP  # one reloads: 40 > 30
     assert mib(need(web, Choice(3, 1, 1))) == (load, serve)
@@ -30,7 +30,7 @@ def test_gunicorn_workers_share_files_only() -> None:
 
 def test_serving_is_the_peak_where_requests_are_larger_than_the_load() -> None:
     web = subject(GUNICORN)
-    serve = 10 + 2 * (100 + 60 + 5 * 30) + 70 + 3 * KERNEL + HEALTH + TMP
+    serve = 13 + 2 * (100 + 60 + 5 * 30) + 70 + 3 * KERNEL + HEALTH + TMP
     assert need(web, Choice(2, 1, 5)).serve == serve * MIB
 
 
@@ -114,7 +114,7 @@ def test_a_measured_kernel_region_counts_once() -> None:
 def test_loading_in_turn_is_one_loading_while_the_others_serve() -> None:
     web = subject(GUNICORN)
     together, in_turn = need(web, Choice(3, 1, 1)), need(web, Choice(3, 1, 1, in_turn=True))
-    load = 10 + 3 * (100 + 60) + 40 + 2 * 30 + 50 + 20 + 4 * KERNEL + HEALTH + TMP
+    load = 13 + 3 * (100 + 60) + 40 + 2 * 30 + 50 + 20 + 4 * KERNEL + HEALTH + TMP
     assert mib(in_turn) == (load, load)
     assert together.load - in_turn.load == (2 * 40 - 2 * 30 - 20) * MIB
     assert in_turn.serve == together.serve

@@ -35,6 +35,17 @@ def main(oldest_s):
 if __name__ == "__main__":
     sys.exit(main(*sys.argv[1:]))
 
-from celery.signals import heartbeat_sent
+import gc
+
+from celery.signals import heartbeat_sent, worker_before_create_process
 
 heartbeat_sent.connect(mark)
+
+
+def freeze(**_):
+    """Keep what the parent holds from its children's collectors, which write to each object and so copy its page."""
+    gc.collect()
+    gc.freeze()
+
+
+worker_before_create_process.connect(freeze)

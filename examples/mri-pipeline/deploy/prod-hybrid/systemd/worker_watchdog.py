@@ -7,11 +7,12 @@ hinder it; one that hangs is ended by the task's time limit. The first sign arms
 silence. The unit says how many seconds a silence may last; 0 turns it off.
 """
 
+import gc
 import os
 import socket
 from contextlib import suppress
 
-from celery.signals import heartbeat_sent
+from celery.signals import heartbeat_sent, worker_before_create_process
 
 SILENT_S = int(os.environ.get("MLPACK_SILENT_S", "0"))
 PLACE = os.environ.get("NOTIFY_SOCKET")
@@ -25,3 +26,12 @@ def tell(**_):
 
 if SILENT_S and PLACE:
     heartbeat_sent.connect(tell)
+
+
+def freeze(**_):
+    """Keep what the parent holds from its children's collectors, which write to each object and so copy its page."""
+    gc.collect()
+    gc.freeze()
+
+
+worker_before_create_process.connect(freeze)
