@@ -51,12 +51,8 @@ check_model() {
     [ -z "$closed" ] || die "containers run as uid $uid and cannot read $closed; mend it with: chmod -R o+rX '$1'"
 }
 
-# prepare_folder PATH: there, and owned by the containers' user; without root the service mlpack-folders does the latter
-prepare_folder() {
-    mkdir -p -- "$1"
-    [ "$(uname -s)" = Linux ] && [ "$(id -u)" -eq 0 ] || return 0
-    chown "$uid:$uid" -- "$1"
-}
+# prepare_folder PATH: there; its owner is the service mlpack-folders' to set, from where nothing else is in reach
+prepare_folder() { mkdir -p -- "$1"; }
 
 make_secrets() { :; }
 
