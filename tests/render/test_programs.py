@@ -197,6 +197,7 @@ def test_no_card_no_gpu_file(tmp_path: Path) -> None:
         ({"engine": "24.0.9"}, "Docker engine 24.0.9 is too old: 25.0 or newer"),
         ({"compose": "v2.20.1"}, "Compose v2.20.1 is too old: 2.20.2 or newer"),
         ({"compose": "v2.9.0"}, "too old"),
+        ({"compose": 'none"; exit 125; echo "'}, "compose plugin is not installed: docker-compose-plugin"),
         ({"memory": 512 << 20}, "the limits add up to 867 MiB, the engine has 512"),
         ({"weights": False}, "weights are missing: ../../weights/all-minilm-l6-v2"),
     ],
