@@ -169,22 +169,13 @@ def deploy(
     return said, calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
 
 
-@pytest.fixture
-def root() -> None:
-    """Folders can only be given to another user by root."""
-    if os.getuid() != 0:
-        pytest.skip("needs root to give a folder to uid 10001")
-
-
-@pytest.mark.usefixtures("root")
 def test_up_prepares_and_waits(tmp_path: Path) -> None:
     said, calls = deploy(tmp_path, "up")
     assert said.code == 0, said.stderr
-    assert (tmp_path / "a project/logs").stat().st_uid == 10001
+    assert (tmp_path / "a project/logs").stat().st_uid == os.getuid(), "its owner is mlpack-folders' to set"
     assert "compose --file compose.yaml up --detach --build --remove-orphans --wait --wait-timeout 116" in calls
 
 
-@pytest.mark.usefixtures("root")
 def test_the_users_override_comes_last(tmp_path: Path) -> None:
     program(tmp_path / "a project/deploy/prod/compose.override.yaml", "services: {}\n")
     program(tmp_path / "a project/deploy/prod/compose.gpu.yaml", "services: {}\n")
@@ -193,7 +184,6 @@ def test_the_users_override_comes_last(tmp_path: Path) -> None:
     assert calls[-1] == "compose --file compose.yaml --file compose.gpu.yaml --file compose.override.yaml ps"
 
 
-@pytest.mark.usefixtures("root")
 def test_no_card_no_gpu_file(tmp_path: Path) -> None:
     program(tmp_path / "a project/deploy/prod/compose.gpu.yaml", "services: {}\n")
     program(tmp_path / "bin/nvidia-smi", "#!/bin/sh\necho 'No devices were found'; exit 6\n")
@@ -207,6 +197,7 @@ def test_no_card_no_gpu_file(tmp_path: Path) -> None:
         ({"engine": "24.0.9"}, "Docker engine 24.0.9 is too old: 25.0 or newer"),
         ({"compose": "v2.20.1"}, "Compose v2.20.1 is too old: 2.20.2 or newer"),
         ({"compose": "v2.9.0"}, "too old"),
+        ({"compose": 'none"; exit 125; echo "'}, "compose plugin is not installed: docker-compose-plugin"),
         ({"memory": 512 << 20}, "the limits add up to 867 MiB, the engine has 512"),
         ({"weights": False}, "weights are missing: ../../weights/all-minilm-l6-v2"),
     ],
@@ -235,7 +226,6 @@ def test_weights_that_containers_cannot_read(tmp_path: Path) -> None:
     assert "chmod -R o+rX" in said.stderr
 
 
-@pytest.mark.usefixtures("root")
 def test_a_start_that_fails_is_a_failure(tmp_path: Path) -> None:
     said, calls = deploy(tmp_path, "up", up=1)
     assert said.code == 1
@@ -256,10 +246,9 @@ def test_down_never_removes_volumes(tmp_path: Path) -> None:
     assert calls[-1] == "compose --file compose.yaml down --remove-orphans"
 
 
-@pytest.mark.usefixtures("root")
 def test_hostile_folder_names(tmp_path: Path) -> None:
     name = "it's $HOME `id`/-logs"
     spec = embedding_spec(volumes={"cache": Volume(), "logs": Volume(path=name)})
     said, _ = deploy(tmp_path, "check", plan=plan_of(spec, {"web": service_plan()}))
     assert said.code == 0, said.stderr
-    assert (tmp_path / "a project" / name).stat().st_uid == 10001
+    assert (tmp_path / "a project" / name).is_dir()

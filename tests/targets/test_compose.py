@@ -91,9 +91,12 @@ def test_folders_of_the_host_are_given_to_the_containers_user() -> None:
     """Without deploy.sh too: one service with the right to chown, and nothing else, runs before the others."""
     services = compose_file(embedding_plan())["services"]
     folders = services["mlpack-folders"]
-    assert folders["command"] == ["chown", "10001:10001", "/opt/embedding/logs"]
+    assert folders["command"][:2] == ["find", "/opt/embedding/logs"]
+    assert folders["command"][-5:] == ["chown", "-h", "10001:10001", "{}", "+"]
     assert [mount["source"] for mount in folders["volumes"]] == ["../../logs"]
-    assert (folders["cap_drop"], folders["cap_add"], folders["network_mode"]) == (["ALL"], ["CHOWN"], "none")
+    assert (folders["cap_drop"], folders["network_mode"], folders["read_only"]) == (["ALL"], "none", True)
+    # not DAC_READ_SEARCH, which opens files by handle, wherever they lie on the file system
+    assert folders["cap_add"] == ["CHOWN", "DAC_OVERRIDE"]
     assert services["web"]["depends_on"] == {"mlpack-folders": {"condition": "service_completed_successfully"}}
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.artifacts import texts, tool, write_files
+from tests.compose_plugin import compose_config
 from tests.planner.gpu_build import card as llm_card
 from tests.planner.gpu_build import model, plan_on, with_cards
 from tests.plans import embedding_plan, embedding_spec, plan_of, service_plan, whole
@@ -141,40 +142,26 @@ def test_cdi_has_its_own_names() -> None:
 
 def test_compose_itself_reads_the_merged_files(tmp_path: Path) -> None:
     """docker compose's own answer: device ids whole, environment unexpanded, limits of compose.yaml kept."""
-    docker = shutil.which("docker")
-    if docker is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have the docker command", pytrace=False)
-        pytest.skip("no docker command")
     plan = plan_with(gpu(card(0, uuid=HOSTILE)))
     folder = write_files(plan, tmp_path)
-    files = ("--file", str(folder / "compose.yaml"), "--file", str(folder / "compose.gpu.yaml"))
-    done = run((docker, "compose", *files, "config", "--format", "json"), timeout_s=60, check=False)
-    if done.code != 0 and "is not a docker command" in done.stderr:
-        pytest.skip("no compose plugin")
-    assert done.code == 0, done.stderr
+    base = str(folder / "compose.yaml")
+    done = compose_config(base, str(folder / "compose.gpu.yaml"))
     web = json.loads(done.stdout)["services"]["web"]
     (device,) = web["deploy"]["resources"]["reservations"]["devices"]
     assert [key.replace("$$", "$") for key in device["device_ids"]] == [HOSTILE]  # `config` prints dollars doubled
     assert device["capabilities"] == ["gpu", "compute", "utility"]
     assert web["environment"]["ODD"] in ("a$b", "a$$b")
     assert web["deploy"]["resources"]["limits"]["memory"] == str(plan.services["web"].memory.limit_bytes.value)
-    alone = run((docker, "compose", "--file", files[1], "config", "--format", "json"), timeout_s=60)
+    alone = compose_config(base)
     resources = json.loads(alone.stdout)["services"]["web"]["deploy"]["resources"]
     assert "devices" not in resources["reservations"]
 
 
 def test_compose_itself_reads_the_short_syntax(tmp_path: Path) -> None:
     """By the CLI at hand. One before 2.30 may read the key and do nothing with it: deploy.sh asks for 2.30 then."""
-    docker = shutil.which("docker")
-    if docker is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have the docker command", pytrace=False)
-        pytest.skip("no docker command")
     folder = write_files(plan_with(gpu(card(0, uuid=HOSTILE), access="gpus")), tmp_path)
-    files = ("--file", str(folder / "compose.yaml"), "--file", str(folder / "compose.gpu.yaml"))
-    done = run((docker, "compose", *files, "config", "--format", "json"), timeout_s=60, check=False)
-    if done.code != 0 and ("is not a docker command" in done.stderr or "property gpus" in done.stderr):
+    done = compose_config(str(folder / "compose.yaml"), str(folder / "compose.gpu.yaml"), check=False)
+    if done.code != 0 and "property gpus" in done.stderr:
         pytest.skip("no compose plugin that reads the key")
     assert done.code == 0, done.stderr
     (device,) = json.loads(done.stdout)["services"]["web"]["gpus"]

@@ -29,6 +29,8 @@ NOT_ALLOWED_HINT = (
     "add the user to the group `docker` (`sudo usermod -aG docker $USER`, then log in again; members are as good as "
     "root), or use `--launcher process`: no containers are needed"
 )
+NO_COMPOSE = "the docker command has no compose plugin"
+NO_COMPOSE_HINT = "install it: docker-compose-plugin of Docker's packages (docs.docker.com/compose/install/linux)"
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,22 @@ def missing(environ: Mapping[str, str]) -> str | None:
     except MlpackError as error:
         return f"no container engine: {error.what}"
     if plugin.code != 0:
-        return "the docker command has no compose plugin"
+        return NO_COMPOSE
     return None
 
 
+def unusable(reason: str, hint: str | None) -> MlpackError:
+    """The error that ``missing``'s reason is, with ``hint`` where an engine is what is missing: it may come up yet."""
+    return MlpackError(reason, hint=NO_COMPOSE_HINT) if reason == NO_COMPOSE else TransientError(reason, hint=hint)
+
+
 def require(environ: Mapping[str, str]) -> None:
-    """Raise TransientError where no engine answers, NotAllowed where this user may not ask it."""
+    """Raise TransientError where no engine answers, NotAllowed where this user may not ask it, MlpackError without
+    Compose."""
     reason = missing(environ)
     if reason is not None:
-        raise TransientError(
-            reason, hint="start the engine (or set DOCKER_HOST), or use `--launcher process`: no containers are needed"
-        )
+        hint = "start the engine (or set DOCKER_HOST), or use `--launcher process`: no containers are needed"
+        raise unusable(reason, hint)
 
 
 def inspect(ident: str, environ: Mapping[str, str]) -> dict[str, Any] | None:

@@ -58,7 +58,7 @@ class Rendered:
         self.units = (folder / INSTALL).is_file()
 
     def require(self, *, root: bool) -> None:
-        """Raise TransientError (no engine answers) or MlpackError (not root, no systemd) before anything is done."""
+        """Before anything is done: TransientError (no engine answers), MlpackError (no Compose, root or systemd)."""
         if sys.platform == "win32":
             raise MlpackError(
                 "deploy.sh and install.sh need a POSIX shell", where=str(self._folder), hint="run mlpack inside WSL 2"
@@ -69,7 +69,7 @@ class Rendered:
             raise MlpackError("units are installed and removed by root", hint="run it with sudo, or as root")
         reason = engine.missing(self._environ) if self.containers else None
         if reason is not None:
-            raise TransientError(reason, hint="start the engine, or set DOCKER_HOST; then the same command again")
+            raise engine.unusable(reason, "start the engine, or set DOCKER_HOST; then the same command again")
 
     def up(self, say: Say) -> None:
         """Start everything and wait until it is ready. Raises MlpackError naming what failed, with its last lines;

@@ -12,7 +12,7 @@ from mlpack.servers import SERVERS
 from mlpack.servers.cards import TEMPLATE as CARDS_TEMPLATE
 from mlpack.servers.cards import cards_path, cards_values, worker_cards
 from mlpack.servers.draining import TEMPLATE as DRAINING_TEMPLATE
-from mlpack.servers.draining import draining_path
+from mlpack.servers.draining import draining_path, taking_class
 from mlpack.servers.files import gunicorn_settings
 from mlpack.servers.gunicorn import config_path
 from mlpack.servers.heartbeat import TEMPLATE as HEARTBEAT_TEMPLATE
@@ -52,6 +52,8 @@ def _server_files(plan: Plan) -> list[File]:
             values["settings"] = gunicorn_settings(plan, name)
             values["cards"] = worker_cards(service.gpu)
             values["preload"] = service.preload.value
+            taking = taking_class(plan, name)
+            values |= {"draining": bool(taking), "threaded": taking == "gthread"}
             in_turn = service.load_in_turn
             values["in_turn"] = in_turn.because if in_turn is not None and in_turn.value else ""
             made.append(File(config_path(plan, name), "servers/gunicorn/gunicorn.conf.py.j2", values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlpack.plan import Plan
-from mlpack.servers.draining import draining_path
+from mlpack.servers.draining import drains
 from mlpack.servers.ray import head_path
 from mlpack.units import show_mib
 
@@ -29,8 +29,8 @@ def _view(plan: Plan, name: str) -> dict[str, object]:
     return {
         "name": name,
         "joined": joined,
-        "drained": [other for other in joined if draining_path(plan, other)],
-        "cut_off": [other for other in joined if not draining_path(plan, other)],
+        "drained": [other for other in joined if drains(plan, other)],
+        "cut_off": [other for other in joined if not drains(plan, other)],
         "shm": show_mib(shm.value) if shm is not None else "Docker's 64 MiB",
         "top_argv": ("docker", "compose", "top", name),
         "health_argv": (*inside, "python", f"{plan.spec.root_path}/{head_path(plan, name)}", "health", "5"),

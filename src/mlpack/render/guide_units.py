@@ -36,6 +36,7 @@ def units_view(plan: Plan) -> dict[str, object]:
         "unit_user_made": user_made(plan),
         "unit_script": f"{plan.spec.root_path}/deploy/{profile_suffix(plan)}/systemd/install.sh",
         "unit_etc": config_folder(plan),
+        "unit_folders": any(plan.spec.services[name].volumes for name in names if runs_code(plan, name)),
         "pythons": sorted({python_of(plan, name) for name in names if runs_code(plan, name)}),
         "own_python": own_environment(plan),
         "systemd_at_least": SYSTEMD_AT_LEAST,

@@ -11,15 +11,14 @@ from mlpack.servers.wiring import environment
 from mlpack.spec import ServerName
 from mlpack.targets.base import RENDERED_BY, File, Requirements, app_uid, containers
 from mlpack.targets.compose_service import (
-    FOLDERS_SERVICE,
     bind_folders,
     from_project,
     model_files,
-    mounts,
     service_view,
     volume_folder,
 )
 from mlpack.targets.compose_steps import add_steps, steps_s
+from mlpack.targets.folders import folders_view
 from mlpack.targets.gpu import gpu_files
 from mlpack.targets.hub import VOLUME, hub_models, hub_variables
 from mlpack.targets.images import image_of, profile_suffix
@@ -60,31 +59,6 @@ def files(plan: Plan, requirements: Requirements) -> tuple[File, ...]:
         made.append(File(f"{folder}/{name}.env", "targets/compose/service.env.j2", values))
     made.append(File(f"{folder}/deploy.sh", "targets/compose/deploy.sh.j2", script_view(plan), mode=0o755))
     return (*made, *gpu_files(plan))
-
-
-def folders_view(plan: Plan) -> Mapping[str, object] | None:
-    """The service that prepares data folders of the host; None without such folders, or without an image to run it.
-
-    Compose makes a missing folder as root, and containers run as another user (measured: they fail). Named volumes
-    take their owner from the image and need none of this.
-    """
-    found = [image for name in containers(plan) if (image := image_of(plan, name))]
-    made = {
-        str(mount["target"]): {"source": mount["source"], "target": mount["target"]}
-        for name in containers(plan)
-        if image_of(plan, name)
-        for mount in mounts(plan, name)
-        if mount["create"]
-    }
-    if not found or not made:
-        return None
-    return {
-        "name": FOLDERS_SERVICE,
-        "image": found[0].reference,
-        "argv": ("chown", f"{app_uid(plan)}:{app_uid(plan)}", *made),
-        "mounts": list(made.values()),
-        "labels": {"org.mlpack.project": plan.name, "org.mlpack.profiles": profile_suffix(plan)},
-    }
 
 
 def project_name(plan: Plan) -> str:

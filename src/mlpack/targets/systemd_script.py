@@ -10,6 +10,7 @@ from mlpack.plan import Plan
 from mlpack.servers.paths import deploy_folder, volume_path
 from mlpack.servers.secrets import held_variables
 from mlpack.targets.base import Requirements
+from mlpack.targets.folders import LEFT_BY_ROOT, kept_words
 from mlpack.targets.gpu import looked_for
 from mlpack.targets.images import DEFAULT_PYTHON, TORCH_CPU_INDEX, effective_build, profile_suffix
 from mlpack.targets.systemd_programs import (
@@ -56,7 +57,11 @@ def script_view(plan: Plan, requirements: Requirements) -> Mapping[str, object]:
             for python, server in sorted({(python_of(plan, name), plan.services[name].server) for name in code})
         ],
         **_environment(plan, code, requirements),
-        "folders": sorted({volume_path(plan.spec, v) for name in code for v in plan.spec.services[name].volumes}),
+        "folders": [
+            (path, *kept_words(plan, path, path))
+            for path in sorted({volume_path(plan.spec, v) for name in code for v in plan.spec.services[name].volumes})
+        ],
+        "left_by_root": LEFT_BY_ROOT,
         "secrets": sorted({one.secret for variables in held.values() for one in variables.values()}),
         "environments": [
             {"service": name, "lines": [(key, one.before, one.secret, one.after) for key, one in variables.items()]}

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlpack import __version__
 from mlpack.errors import MlpackError, TransientError, UsageError, VerifyError
 from mlpack.host import HostFacts
-from mlpack.launchers import LAUNCHERS, compose, process, systemd
+from mlpack.launchers import LAUNCHERS, compose, engine, process, systemd
 from mlpack.launchers.base import Deployment, Launcher, LauncherName, Say
 from mlpack.launchers.engine import NotAllowed
 from mlpack.launchers.owner import current_owner
@@ -90,8 +90,8 @@ def _machine(here: HostFacts) -> str:
 
 
 def _choose(wanted: str | None, plan: Plan, environ: Mapping[str, str], say: Say) -> Launcher:
-    """The launcher to use. Raises UsageError (unknown), TransientError (it cannot be used now), VerifyError (units
-    were rendered, and this machine cannot run them)."""
+    """The launcher to use. Raises UsageError (unknown), TransientError (it cannot be used now), MlpackError (no
+    Compose), VerifyError (units were rendered, and this machine cannot run them)."""
     units = [name for name, service in plan.services.items() if service.target == "systemd"]
     if units and wanted in (None, AUTO, systemd.NAME, compose.NAME):
         return _for_units(wanted, units)
@@ -103,7 +103,7 @@ def _choose(wanted: str | None, plan: Plan, environ: Mapping[str, str], say: Say
         reason = launcher.missing(environ)
         if reason is not None:
             other = "`--launcher process` needs no engine" if wanted == "compose" else None
-            raise TransientError(reason, hint=other)
+            raise engine.unusable(reason, other)
         return launcher
     reasons: list[str] = []
     for launcher in (LAUNCHERS[name] for name in (compose.NAME, process.NAME)):

@@ -32,7 +32,7 @@ check_tools() {
     engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null) ||
         die "the Docker engine does not answer: is it running, and may this user talk to it?"
     at_least "$(plain "$engine")" 25.0 || die "Docker engine $engine is too old: 25.0 or newer is needed"
-    compose=$(docker compose version --short 2>/dev/null) || die "Docker's compose plugin is not installed"
+    compose=$(docker compose version --short 2>/dev/null) || die "Docker's compose plugin is not installed: docker-compose-plugin of Docker's packages (docs.docker.com/compose/install/linux)"
     at_least "$(plain "$compose")" 2.20.2 || die "Compose $compose is too old: 2.20.2 or newer is needed"
 }
 
@@ -51,12 +51,8 @@ check_model() {
     [ -z "$closed" ] || die "containers run as uid $uid and cannot read $closed; mend it with: chmod -R o+rX '$1'"
 }
 
-# prepare_folder PATH: there, and owned by the containers' user; without root the service mlpack-folders does the latter
-prepare_folder() {
-    mkdir -p -- "$1"
-    [ "$(uname -s)" = Linux ] && [ "$(id -u)" -eq 0 ] || return 0
-    chown "$uid:$uid" -- "$1"
-}
+# prepare_folder PATH: there; its owner is the service mlpack-folders' to set, from where nothing else is in reach
+prepare_folder() { mkdir -p -- "$1"; }
 
 make_secrets() { :; }
 

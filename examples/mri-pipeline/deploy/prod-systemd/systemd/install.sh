@@ -133,10 +133,22 @@ check_python() {
     (cd / && as_user /opt/mri-pipeline/.venv/bin/python -c 'import uvicorn') 2>/dev/null || die '/opt/mri-pipeline/.venv/bin/python cannot import uvicorn: install the requirements there'
 }
 
-# prepare_folder PATH: there, and owned by the units' user
+# prepare_folder PATH [WORDS OF FIND]: there, and owned by the units' user, with what root left in it. No link is followed,
+# and a file with several names stays: one may be outside. The words pass over what the project itself keeps there.
 prepare_folder() {
-    mkdir -p -- "$1"
-    chown "$user:$(id -g "$user")" -- "$1"
+    data_folder=$1
+    shift
+    owner="$(id -u "$user"):$(id -g "$user")"
+    mkdir -p -- "$data_folder"
+    chown "$owner" -- "$data_folder"
+    # Without this a unit that writes there could give a file of root's a name in the folder just after find has looked.
+    if [ "$(cat /proc/sys/fs/protected_hardlinks 2>/dev/null)" != 1 ]; then
+        say "fs.protected_hardlinks is off: what root left in $data_folder stays root's"
+        return 0
+    fi
+    find -H "$data_folder" -ignore_readdir_race -xdev -mindepth 1 "$@" \
+        -uid 0 '(' -type d -o -type f -links 1 ')' -execdir chown -h "$owner" {} + ||
+        die "not all that root left in $data_folder could be given to $user: see above"
 }
 
 # make_secret NAME: random, unless there is a value; never shown, and mode 0600 by the umask

@@ -65,8 +65,8 @@ def post_fork(server, worker):
             time.sleep(0.1)
 
 
-def post_worker_init(worker):
-    """Let the next one load as soon as this worker runs: an ASGI app's lifespan, which comes after this, included."""
+def let_next_load(worker):
+    """The next one loads as soon as this worker runs: an ASGI app's lifespan, which comes later, included."""
     notify = worker.notify
 
     def first():
@@ -75,3 +75,8 @@ def post_worker_init(worker):
         notify()
 
     worker.notify = first
+
+
+def post_worker_init(worker):
+    """Runs in each worker before it serves."""
+    let_next_load(worker)
