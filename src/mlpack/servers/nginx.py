@@ -32,8 +32,6 @@ FACTS = ServerFacts(
 
 CONFIG_FILE = "/etc/nginx/nginx.conf"
 """Where the official image looks."""
-TRIES = 2
-"""A repeatable request is asked at most so often: one that kills whoever computes it must not go round."""
 LOG_LEVELS = {"debug": "info", "info": "warn", "warning": "warn", "error": "error"}
 """nginx's `info` is a line for every closed connection, its `debug` needs another binary."""
 
@@ -73,9 +71,7 @@ def config(plan: Plan, name: str) -> Mapping[str, object]:
         "body_timeout": f"{proxy.BODY_PAUSE_S}s",
         "connect": f"{proxy.CONNECT_S}s",
         "repeatable": site.repeatable,
-        # less than a reading timeout takes: a slow request is then never asked twice, a vanished replica's is
-        "retry": f"{max(1, site.read_s - 1) if site.repeatable else proxy.RETRY_S}s",
-        "tries": TRIES,
+        "retry": f"{proxy.RETRY_S}s",
         "body_buffer": BODY_BUFFER_BYTES,
         "read": f"{site.read_s}s",
         "read_because": (from_plan.times.proxy_read_s or from_plan.times.request_s).because,
