@@ -32,7 +32,7 @@ def drop_new(sock):
     try:
         sock.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, struct.pack("HL", len(NO_NEW), ctypes.addressof(held)))
     except OSError:
-        pass  # a sandbox without socket filters: the stop is uvicorn's own
+        pass  # not here: some kernels want CAP_NET_ADMIN for it. Who connects from now on may be reset at the end
 
 
 def waiting(sock):
