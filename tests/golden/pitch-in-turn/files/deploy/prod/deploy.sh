@@ -39,8 +39,8 @@ check_tools() {
 # The engine's own memory, which on Docker Desktop is that of its virtual machine
 check_memory() {
     total=$(docker info --format '{{.MemTotal}}' 2>/dev/null) || return 0
-    [ "$((total / 1048576))" -ge 1269 ] ||
-        die "the limits add up to 1269 MiB, the engine has $((total / 1048576)): plan again for this machine"
+    [ "$((total / 1048576))" -ge 1366 ] ||
+        die "the limits add up to 1366 MiB, the engine has $((total / 1048576)): plan again for this machine"
 }
 
 # check_model PATH: there, and readable by a container's user
@@ -59,7 +59,7 @@ make_secrets() { :; }
 check() {
     check_tools
     check_memory
-    check_model ../../weights/full.pth
+    check_model ../../weights/full.safetensors
 }
 
 has_card() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; }

@@ -44,7 +44,7 @@ errorlog = "-"
 loglevel = "info"
 
 
-# Workers load one after the other: all 4 loading at once would need 1,530 MiB, which is not there.
+# Workers load one after the other: all 4 loading at once would need 1,628 MiB, which is not there.
 # The record lock belongs to one process and ends with it, however it ends. A waiting worker reports to the master as a
 # busy one does; it is not ready, and whoever loads may use the whole `timeout`.
 turn = tempfile.TemporaryFile()
