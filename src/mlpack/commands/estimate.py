@@ -80,7 +80,7 @@ def how_measured(footprint: Footprint) -> tuple[str, ...]:
             f"growth: {show_bytes(round(growth))} stay of every request; workers are recycled where that is much"
         )
     else:
-        lines.append("growth: none seen over many requests of the same shape")
+        lines.append("growth: none seen over many requests")
     return tuple(lines)
 
 

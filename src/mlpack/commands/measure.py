@@ -41,7 +41,7 @@ STAGES = {
     "alone": "the largest request, alone",
     "together": "the largest request, at the planned concurrency",
     "idle": "at rest again",
-    "growth": "the same request many times more: what stays of each?",
+    "growth": "many times more, shorter texts among them: what stays of each?",
     "crowd": "fresh workers, the first requests all at once",
     "forked": "two workers forked after the load, an inference in each",
 }

@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any
 
-from mlpack.measure.drive import Failure, Wsgi
+from mlpack.measure.drive import Failure, Request, Wsgi
 
 
 class Called(Wsgi):
@@ -35,7 +35,7 @@ class Called(Wsgi):
             self._function.app.finalize()
             signals.worker_process_init.send(sender=None)
 
-    def _call(self) -> None:
+    def _call(self, asked: Request | None = None) -> None:  # noqa: ARG002 - there is one call only
         with open(self._body_file, "rb") as stream:  # noqa: PTH123 - pathlib would be one more import to measure
             given = json.load(stream)
         if self._task:

@@ -119,10 +119,13 @@ def serve(stages: Stages, task: dict[str, Any]) -> None:
     stages.begin("idle")
     time.sleep(0.2)  # threads that end give their stacks back
     said = stages.stop()
-    while said.startswith("rounds "):
+    while said == "shorter" or said.startswith("rounds "):
         stages.begin("growth")
-        driver.together(int(said[7:]))
-        said = stages.stop()
+        if said == "shorter":
+            said = stages.stop(also=driver.also(task["shorter"]))
+        else:
+            driver.together(int(said[7:]))
+            said = stages.stop()
 
 
 def load(stages: Stages, task: dict[str, Any]) -> Wsgi | Asgi:

@@ -31,9 +31,19 @@ class Request:
     def __init__(self, method: str, path: str, headers: list[list[str]], body_file: str | None, status: int) -> None:
         self.method, self.headers, self.body_file, self.status = method, headers, body_file, status
         self.path, _, self.query = path.partition("?")
+        self.text: str | None = None
+
+    def with_body(self, text: str) -> Request:
+        """The same with another body."""
+        path = self.path + ("?" + self.query if self.query else "")
+        other = Request(self.method, path, self.headers, None, self.status)
+        other.text = text
+        return other
 
     def body(self) -> bytes:
         """The body, freshly read."""
+        if self.text is not None:
+            return self.text.encode()
         if self.body_file is None:
             return b""
         with open(self.body_file, "rb") as stream:  # noqa: PTH123 - pathlib would be one more import to measure
@@ -46,6 +56,26 @@ class Request:
             raise Failure("status", f"{self.method} {self.path} answered {status}, not {self.status}: {text}")
 
 
+class Turns:
+    """Requests that are asked one after the other, from any thread."""
+
+    def __init__(self, request: Request) -> None:
+        self._all, self._at = [request], 0
+
+    def next(self) -> Request:
+        """Whose turn it is; two threads may at worst ask the same."""
+        self._at += 1
+        return self._all[self._at % len(self._all)]
+
+    def add(self, request: Request) -> None:
+        """One more."""
+        self._all.append(request)
+
+    def with_bodies(self, bodies: list[str]) -> list[Request]:
+        """The first one with each of ``bodies``."""
+        return [self._all[0].with_body(body) for body in bodies]
+
+
 def is_asgi(app: Any) -> bool:
     """An ASGI app is called and awaited: its code is a coroutine's (flag CO_COROUTINE)."""
     code = getattr(app, "__code__", None) or getattr(type(app).__call__, "__code__", None)
@@ -56,7 +86,7 @@ class Wsgi:
     """Requests in threads that stay, as gunicorn's gthread worker has them; with concurrency 1 in the main thread."""
 
     def __init__(self, app: Any, request: Request, concurrency: int) -> None:
-        self._app, self._request, self._concurrency = app, request, concurrency
+        self._app, self._requests, self._concurrency = app, Turns(request), concurrency
         self._pool: Any = None
 
     def startup(self) -> None:
@@ -89,7 +119,20 @@ class Wsgi:
             for future in [self._pool.submit(work) for _ in range(self._concurrency)]:
                 future.result()
 
-    def _call(self) -> None:
+    def also(self, bodies: list[str]) -> int:
+        """From now on ask with these bodies too, in turn; how many were answered as expected, and stay."""
+        return sum(self._answered(request) for request in self._requests.with_bodies(bodies))
+
+    def _answered(self, request: Request) -> bool:
+        try:
+            self._call(request)
+        except Exception:  # an app may refuse or fail on what is shorter: then it is not asked so
+            return False
+        self._requests.add(request)
+        return True
+
+    def _call(self, asked: Request | None = None) -> None:
+        request = asked or self._requests.next()
         said: list[bytes] = []
         status: list[int] = []
 
@@ -97,7 +140,7 @@ class Wsgi:
             status.append(int(line.split(" ", 1)[0]))
             return said.append
 
-        parts = self._app(self._environ(), start_response)
+        parts = self._app(self._environ(request), start_response)
         try:
             size = 0
             for part in parts:  # a server sends each part and forgets it
@@ -107,10 +150,10 @@ class Wsgi:
         finally:
             if hasattr(parts, "close"):
                 parts.close()
-        self._request.check(status[-1] if status else None, b"".join(said))
+        request.check(status[-1] if status else None, b"".join(said))
 
-    def _environ(self) -> dict[str, Any]:
-        request, body = self._request, self._request.body()
+    def _environ(self, request: Request) -> dict[str, Any]:
+        body = request.body()
         environ = {
             "REQUEST_METHOD": request.method,
             "SCRIPT_NAME": "",
@@ -141,7 +184,7 @@ class Asgi:
     def __init__(self, app: Any, request: Request, concurrency: int) -> None:
         import asyncio
 
-        self._asyncio, self._app, self._request, self._concurrency = asyncio, app, request, concurrency
+        self._asyncio, self._app, self._requests, self._concurrency = asyncio, app, Turns(request), concurrency
         self._loop = asyncio.new_event_loop()
         self._state: dict[str, Any] = {}
 
@@ -161,6 +204,18 @@ class Asgi:
                 await self._asyncio.gather(*[self._call() for _ in range(self._concurrency)])
 
         self._loop.run_until_complete(work())
+
+    def also(self, bodies: list[str]) -> int:
+        """From now on ask with these bodies too, in turn; how many were answered as expected, and stay."""
+        return sum(self._answered(request) for request in self._requests.with_bodies(bodies))
+
+    def _answered(self, request: Request) -> bool:
+        try:
+            self._loop.run_until_complete(self._call(request))
+        except Exception:  # an app may refuse or fail on what is shorter: then it is not asked so
+            return False
+        self._requests.add(request)
+        return True
 
     async def _startup(self) -> None:
         asyncio = self._asyncio
@@ -184,8 +239,9 @@ class Asgi:
         if self._lifespan.done():
             self._lifespan.exception()  # "lifespan" is not supported by this app; servers go on as well
 
-    async def _call(self) -> None:
-        request, body = self._request, self._request.body()
+    async def _call(self, asked: Request | None = None) -> None:
+        request = asked or self._requests.next()
+        body = request.body()
         said: list[bytes] = []
         status: list[int] = []
         sent = 0
@@ -221,4 +277,4 @@ class Asgi:
             "state": dict(self._state),
         }
         await self._app(scope, receive, send)
-        self._request.check(status[-1] if status else None, b"".join(said))
+        request.check(status[-1] if status else None, b"".join(said))

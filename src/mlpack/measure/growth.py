@@ -19,6 +19,8 @@ SPANS = 16
 LEAST_SPANS = 8
 FOR_S = 4.0
 """What a series should take, where requests are quick."""
+MIXED_S = 15.0
+"""The same where requests of several lengths take turns: the allocator settles later."""
 MOST_S = 60.0
 """What it may take; an app too slow for ``LEAST_SPANS`` rounds within it is not looked at."""
 MOST_ROUNDS = 50
@@ -41,13 +43,13 @@ class Series:
     rounds: int
 
 
-def series(round_s: float) -> Series | None:
-    """How many rounds to try when one takes ``round_s``; None: too slow to look."""
+def series(round_s: float, for_s: float = FOR_S) -> Series | None:
+    """How many rounds to try when one takes ``round_s``, in about ``for_s``; None: too slow to look."""
     round_s = max(round_s, 1e-6)
     if round_s * LEAST_SPANS > MOST_S:
         return None
     spans = min(SPANS, int(MOST_S / round_s))
-    return Series(spans, max(1, min(MOST_ROUNDS, int(FOR_S / spans / round_s))))
+    return Series(spans, max(1, min(MOST_ROUNDS, int(for_s / spans / round_s))))
 
 
 def longer(plan: Series, round_s: float, requests_per_round: int, most_s: float = MOST_S) -> Series:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from mlpack.errors import MlpackError
 from mlpack.measure.errors import AppError
-from mlpack.measure.growth import Series, goes_on, growth, longer, series, suspicious
+from mlpack.measure.growth import FOR_S, MIXED_S, Series, goes_on, growth, longer, series, suspicious
 from mlpack.measure.result import FRESH, CardReading, StageName, StageReading
 from mlpack.measure.shares import Opening
 from mlpack.measure.subject import ROUNDS, Deadlines, Subject
@@ -100,7 +100,8 @@ def live(
             if lived.readings["idle"].libraries_in_use_bytes is None:
                 lived.notes.append(TOUCHED)
             progress("growth")
-            _grow(worker, watch, lived, task["concurrency"], deadlines)
+            mixed = bool(task["shorter"]) and _mixed(worker, len(task["shorter"]), deadlines)
+            _grow(worker, watch, lived, task["concurrency"], deadlines, mixed=mixed)
         except AppError as error:
             raise _explained(error, watch, dirs) from error
     return lived
@@ -149,10 +150,16 @@ def _openings(weights: Mapping[str, Sequence[Path]], watch: Watch, lived: Lived)
     return Opens(named, seen)
 
 
-def _grow(worker: Worker, watch: Watch, lived: Lived, concurrency: int, deadlines: Deadlines) -> None:
-    """Send more of the same requests and see what is kept of each."""
+def _mixed(worker: Worker, count: int, deadlines: Deadlines) -> bool:
+    """From now on shorter requests take turns with the largest, where the app answers them; whether there are any."""
+    worker.go("shorter")
+    return bool(worker.stage("growth", deadlines.request_s * count)["also"])
+
+
+def _grow(worker: Worker, watch: Watch, lived: Lived, concurrency: int, deadlines: Deadlines, *, mixed: bool) -> None:
+    """Send more requests and see what is kept of each; ``mixed``: they are of several lengths."""
     round_s = lived.readings["together"].seconds / ROUNDS
-    plan = series(round_s)
+    plan = series(round_s, MIXED_S if mixed else FOR_S)
     if plan is None:
         lived.notes.append(
             f"growth was not looked for: {concurrency} requests at once take {show_duration(round_s)}, too long for "

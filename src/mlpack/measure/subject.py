@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlpack.measure.request import RawCall, RawRequest
+from mlpack.measure.shorter import shorter
 
 ROUNDS = 5
 """Rounds of concurrent requests: the first fills caches and arenas, the peak settles in the next ones."""
@@ -80,6 +81,7 @@ def child_task(subject: Subject, folder: Path | None, concurrency: int) -> dict[
         "concurrency": concurrency,
         "rounds": ROUNDS,
         "crowd": False,
+        "shorter": list(shorter(asked)),
         "fork": 0,
         "fork_deadline_s": 0,
         "models": {name: list(paths) for name, paths in subject.seen_at.items()},
