@@ -102,15 +102,15 @@ def test_refusals_that_depend_on_the_machine(containers: Containers, variable: s
 def test_children_keep_what_their_parent_holds_from_their_collector(containers: Containers) -> None:
     """A second worker in the same container that imports the rendered module: its child tells what it inherited."""
     app = (
-        "import gc\nfrom celery import Celery\nfrom celery.signals import worker_process_init\n"
+        "import gc, os\nfrom celery import Celery\nfrom celery.signals import worker_process_init\n"
         "app = Celery()\n@worker_process_init.connect\ndef tell(**_):\n"
-        "    print(f'FROZEN {gc.get_freeze_count()}')\n"
+        "    print(f'FROZEN {gc.get_freeze_count()}')\n    os.kill(os.getppid(), 15)\n"
     )
     worker = yaml.safe_load((containers.folder / "compose.yaml").read_text())["services"]["worker"]
     module = next(mount["target"] for mount in worker["volumes"] if mount["target"].endswith("/worker_heartbeat.py"))
     start = (
         'printf %s "$1" >/tmp/probe.py; '
-        'PYTHONPATH="/tmp:${2%/*}" timeout 15 celery --app probe worker -Q probe --concurrency 1 $3 2>&1 || true'
+        'PYTHONPATH="/tmp:${2%/*}" timeout 60 celery --app probe worker -Q probe --concurrency 1 $3 2>&1 || true'
     )
     for include, frozen in (("--include worker_heartbeat", True), ("", False)):
         said = containers.compose("exec", "-T", "worker", "sh", "-c", start, "sh", app, module, include)

@@ -111,7 +111,7 @@ import mmap, threading, time
 def app(environ, start_response):
     with app.lock:
         app.active += 1
-    time.sleep(0.2)  # whoever comes at the same moment has come
+    time.sleep(1)  # whoever comes at the same moment has come
     several = app.active > 1
     held = mmap.mmap(-1, ({fresh_mib} if several and not app.done else 20) << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     for page in range(0, len(held), 4096):

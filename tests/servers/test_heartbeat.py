@@ -126,6 +126,19 @@ def test_what_children_share_is_kept_from_their_collectors(
         gc.unfreeze()
 
 
+@pytest.mark.parametrize(("target", "module"), [("compose", "jobs_heartbeat.py"), ("systemd", "jobs_watchdog.py")])
+def test_an_older_celery_without_the_signal_starts_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, target: str, module: str
+) -> None:
+    made = SimpleNamespace(heartbeat_sent=SimpleNamespace(connect=lambda _: None))
+    monkeypatch.setitem(sys.modules, "celery", SimpleNamespace(signals=made))
+    monkeypatch.setitem(sys.modules, "celery.signals", made)
+    exec(
+        compile(texts(make_plan({"jobs": CELERY}, build=BUILD, target=target))[module], module, "exec"),
+        {"__name__": ""},
+    )
+
+
 @pytest.mark.parametrize(("silent", "told"), [("7", b"WATCHDOG_USEC=7000000\nWATCHDOG=1"), ("0", None), (None, None)])
 def test_each_heartbeat_is_told_and_nobody_who_hears_nothing_is_hindered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str | None, told: bytes | None

@@ -42,7 +42,7 @@ def test_the_command_in_full() -> None:
         r"find /opt/shop/data /var/log -ignore_readdir_race -xdev "
         r"-path /opt/shop/data/we\?ghts -prune -o -path /opt/shop/data/weights/m.bin -prune -o "
         r"( ( -path /opt/shop/data -o -path /var/log ) ( ! -uid 10001 -o ! -gid 10001 ) "
-        r"-o -uid 0 ( -type d -o -type f -links 1 ) ) -execdir chown -h 10001:10001 {} +"
+        r"-o -uid 0 ( -type d ! -execdir mountpoint -q {} ; -o -type f -links 1 ) ) -execdir chown -h 10001:10001 {} +"
     )
     assert command(plan) == words.split()
 

@@ -9,7 +9,8 @@ import json
 import sys
 from typing import Any
 
-from mlpack.measure.drive import Failure, Request, Wsgi
+from mlpack.measure.drive import Wsgi
+from mlpack.measure.turns import Failure, Request
 
 
 class Called(Wsgi):

@@ -15,10 +15,11 @@ import time
 from typing import Any
 
 from mlpack.measure.called import Called
-from mlpack.measure.drive import Asgi, Failure, Request, Wsgi, is_asgi
+from mlpack.measure.drive import Asgi, Wsgi, is_asgi
 from mlpack.measure.forked import answer
 from mlpack.measure.on_card import card_counters
 from mlpack.measure.opened import Opened
+from mlpack.measure.turns import Failure, Request
 
 BEFORE_START = ("interpreter", "libraries", "app", "forked")
 """Stages at whose end no card is asked about: the app may not have opened it yet."""

@@ -3,7 +3,7 @@
 A worker that has answered one request before has its allocator's blocks in place, and the next ones use them again.
 Requests that meet in a fresh one make it take blocks side by side, and how these lie then depends on the moment: a
 convolutional net with two requests at once went to 249 MiB over its loaded state each time when one had come before,
-and to 250 to 347 when none had (measured; its server too). So several fresh workers are tried.
+and to 233 to 347 when none had (measured; its server too). So several fresh workers are tried.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from mlpack.errors import MlpackError
 from mlpack.footprint import Footprint
 from mlpack.measure.card_regions import UNTOLD, card_regions
 from mlpack.measure.crowd import highest_bytes
+from mlpack.measure.errors import AppError
 from mlpack.measure.fork import ForkProof, prove
 from mlpack.measure.live import Lived, live
 from mlpack.measure.regions import loaded_at, regions
@@ -66,7 +67,13 @@ def measure(
             lived = live(subject, where, task, deadlines=deadlines, progress=progress)
         if concurrency > 1:
             progress("crowd")
-            lived.met(highest_bytes(made, task, deadlines))
+            try:
+                lived.met(highest_bytes(made, task, deadlines))
+            except AppError as error:  # all else was measured: a warning is worth more than nothing
+                lived.notes.append(
+                    f"a fresh worker failed as its first {concurrency} requests came together, so their memory does "
+                    f"not count, and a restart under load may fail as well: {error.what}"
+                )
         proof = None
         if prove_fork and loaded_at(lived.readings) == "import":
             progress("forked")

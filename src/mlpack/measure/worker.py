@@ -22,7 +22,8 @@ from mlpack.meter.cgroup import CgroupDirs
 from mlpack.meter.sources import tree
 from mlpack.units import show_duration
 
-PROGRAM = tuple(f"mlpack.measure.{part}" for part in ("drive", "called", "opened", "on_card", "forked", "child"))
+PARTS = ("turns", "drive", "called", "opened", "on_card", "forked", "child")
+PROGRAM = tuple(f"mlpack.measure.{part}" for part in PARTS)
 LAUNCH = """\
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)

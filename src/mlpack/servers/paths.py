@@ -30,7 +30,7 @@ def model_path(spec: Spec, name: str) -> str:
 def volume_path(spec: Spec, name: str) -> str:
     """Where volume ``name`` is mounted: its mount, else below the root at its folder's relative path, else its name."""
     volume = spec.volumes[name]
-    return volume.mount or normpath(f"{spec.root_path}/{volume.path or name}")
+    return normpath(volume.mount or f"{spec.root_path}/{volume.path or name}")
 
 
 def ready_folder(plan: Plan, name: str) -> str:

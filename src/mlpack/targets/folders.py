@@ -20,7 +20,9 @@ from mlpack.targets.base import app_uid, containers
 from mlpack.targets.compose_service import FOLDERS_SERVICE, from_project, volume_folder
 from mlpack.targets.images import image_of, profile_suffix
 
-LEFT_BY_ROOT = ("-uid", "0", "(", "-type", "d", "-o", "-type", "f", "-links", "1", ")")
+_MOUNTED = ("-execdir", "mountpoint", "-q", "{}", ";")
+"""find passes over what another file system holds, but not over its topmost folder."""
+LEFT_BY_ROOT = ("-uid", "0", "(", "-type", "d", "!", *_MOUNTED, "-o", "-type", "f", "-links", "1", ")")
 """In find's words: what may change its owner."""
 _GLOB = re.compile(r"[][*?\\]")
 

@@ -37,7 +37,9 @@ if __name__ == "__main__":
 
 import gc
 
-from celery.signals import heartbeat_sent, worker_before_create_process
+from celery import signals
+from celery.signals import heartbeat_sent
+
 
 heartbeat_sent.connect(mark)
 
@@ -48,4 +50,5 @@ def freeze(**_):
     gc.freeze()
 
 
-worker_before_create_process.connect(freeze)
+if hasattr(signals, "worker_before_create_process"):  # Celery 5.3 and later
+    signals.worker_before_create_process.connect(freeze)

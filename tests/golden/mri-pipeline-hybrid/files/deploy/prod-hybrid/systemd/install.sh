@@ -143,7 +143,7 @@ prepare_folder() {
         return 0
     fi
     find -H "$data_folder" -ignore_readdir_race -xdev -mindepth 1 "$@" \
-        -uid 0 '(' -type d -o -type f -links 1 ')' -execdir chown -h "$owner" {} + ||
+        -uid 0 '(' -type d '!' -execdir mountpoint -q '{}' ';' -o -type f -links 1 ')' -execdir chown -h "$owner" {} + ||
         die "not all that root left in $data_folder could be given to $user: see above"
 }
 

@@ -12,7 +12,9 @@ import os
 import socket
 from contextlib import suppress
 
-from celery.signals import heartbeat_sent, worker_before_create_process
+from celery import signals
+from celery.signals import heartbeat_sent
+
 
 SILENT_S = int(os.environ.get("MLPACK_SILENT_S", "0"))
 PLACE = os.environ.get("NOTIFY_SOCKET")
@@ -34,4 +36,5 @@ def freeze(**_):
     gc.freeze()
 
 
-worker_before_create_process.connect(freeze)
+if hasattr(signals, "worker_before_create_process"):  # Celery 5.3 and later
+    signals.worker_before_create_process.connect(freeze)
