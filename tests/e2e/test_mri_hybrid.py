@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from tests.e2e.test_mri import TRUTH_ML, WITHIN_ML, wait_active
 from mlpack.process import run
 
 pytestmark = pytest.mark.engine
-ROOT = Path("/opt/mri-pipeline")
-"""On the engine's machine as well: containers and units see one folder at one path."""
+ROOT = Path(f"/opt/mri-pipeline-{os.getpid()}")
+"""On the engine's machine as well: containers and units see one folder at one path. A run that was killed leaves
+its folder, which must not be in the way of the next."""
 WORKER = "mri-pipeline-worker.service"
 PROFILES = ("prod", "hybrid", "test.yaml")
 ALICE, IMAGE = 2001, "mlpack-test-mri-alice:latest"
@@ -51,7 +53,6 @@ class Hybrid:
 
 @pytest.fixture(scope="module")
 def hybrid() -> Iterator[Hybrid]:
-    assert not ROOT.exists(), f"{ROOT} is in the way: a test needs this path"
     image = mri.app_image()
     mri.trained(image)
     standins.provide("redis", "caddy")
