@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from itertools import cycle, islice
 
 from bench.footprint.engine import IMAGE, docker
+from bench.footprint.inputs import SEEDS, body, order
 from bench.footprint.project import ROOT
+from bench.footprint.rows import Served
 
-SEEDS = 3
-"""Different inputs of the same shape."""
 NEAR = 0.02
 """Answers are rounded to a thousandth; batches of other neighbours and threads move the last digits."""
 Answers = dict[int, list[float]]
@@ -45,25 +46,27 @@ def right(answer: object, expected: list[float] | None) -> bool:
     )
 
 
-def http(port: int, count: int, clients: int, expected: Answers, *, within_s: float, request_s: float) -> Asked:
+def http(
+    port: int, served: Served, count: int, clients: int, expected: Answers, *, within_s: float, request_s: float
+) -> Asked:
     """``count`` requests by ``clients`` threads, each sending its next when the last is answered."""
     asked, guard, until_s = Asked(), threading.Lock(), time.monotonic() + within_s
-    numbers = iter(range(count))
+    seeds = iter(islice(cycle(order(served)), count))
 
     def work() -> None:
         while True:
             with guard:
-                number = next(numbers, None)
-            if number is None:
+                seed = next(seeds, None)
+            if seed is None:
                 return
             if time.monotonic() > until_s:
                 with guard:
                     asked.wrong.append("not sent in time")
                 return
             began_s = time.monotonic()
-            answer, why = _one(port, number % SEEDS, request_s)
+            answer, why = _one(port, body(served, seed), request_s)
             took_s = time.monotonic() - began_s
-            _note(asked, guard, expected, seed=number % SEEDS, answer=answer, why=why, seconds=took_s)
+            _note(asked, guard, expected, seed=seed, answer=answer, why=why, seconds=took_s)
 
     threads = [threading.Thread(target=work) for _ in range(clients)]
     for thread in threads:
@@ -117,11 +120,12 @@ def _note(
             asked.wrong.append(why or f"seed {seed} answered {str(answer)[:200]}, not {expected.get(seed)}")
 
 
-def _one(port: int, seed: int, timeout_s: float) -> tuple[object, str | None]:
+def _one(port: int, asked: dict[str, object], timeout_s: float) -> tuple[object, str | None]:
     connection = HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
-        body = json.dumps({"seed": seed})
-        connection.request("POST", "/predict", body, {"Content-Type": "application/json", "Connection": "close"})
+        connection.request(
+            "POST", "/predict", json.dumps(asked), {"Content-Type": "application/json", "Connection": "close"}
+        )
         response = connection.getresponse()
         said = response.read()
         if response.status != 200:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.footprint.inputs import body
 from bench.footprint.rows import SERVED, Row
 
 from mlpack.flow.gather import Gathered, gather
@@ -141,7 +142,7 @@ def _spec(row: Row) -> dict[str, Any]:
         "services": services,
     }
     if row.server != "celery":
-        spec["requests"] = {"one": {"largest": True, "to": name, "post": "/predict", "json": {"seed": 0}}}
+        spec["requests"] = {"one": {"largest": True, "to": name, "post": "/predict", "json": body(served, 0)}}
     return spec
 
 

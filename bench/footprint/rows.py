@@ -24,6 +24,11 @@ class Served:
     parts: tuple[str, ...] = ()
     """Several models in one worker: folders below ``path``, each in the variable of its name."""
 
+    @property
+    def texts(self) -> bool:
+        """Whether it is asked with a text, which may have any length; the others' inputs have one shape."""
+        return self.app in ("transformers_app", "four_app")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -65,22 +70,18 @@ SERVED = {
         "transformers_app",
         "transformers",
         "minilm/model",
-        {"BATCH": "4", "TOKENS": "128"},
+        {"BATCH": "4"},
         _text(4, 128),
         True,
     ),
-    "bert": Served(
-        "torch", "transformers_app", "transformers", "bert/bert", {"BATCH": "2", "TOKENS": "128"}, _text(2, 128), True
-    ),
-    "gpt2": Served(
-        "torch", "transformers_app", "transformers", "gpt2/gpt2", {"BATCH": "1", "TOKENS": "256"}, _text(1, 256), False
-    ),
+    "bert": Served("torch", "transformers_app", "transformers", "bert/bert", {"BATCH": "2"}, _text(2, 128), True),
+    "gpt2": Served("torch", "transformers_app", "transformers", "gpt2/gpt2", {"BATCH": "1"}, _text(1, 256), False),
     "four": Served(
         "torch",
         "four_app",
         "transformers",
         "four",
-        {"TOKENS": "128"},
+        {},
         _text(4, 128),
         False,
         parts=("theme", "sentiment", "emotion", "safety"),

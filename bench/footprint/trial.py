@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.footprint import asking
 from bench.footprint.asking import Answers, Ask
 from bench.footprint.engine import IMAGE, cold, container, docker
+from bench.footprint.inputs import order
 from bench.footprint.project import Planned, rendered
 from bench.footprint.rows import SERVED, Row
 
@@ -73,17 +74,18 @@ def judge(trial: Trial, base: Trial) -> str:
 def unlimited(row: Row, found: Planned, project: Path, steady_s: float = STEADY_S) -> Unlimited:
     """The row's container without a limit: tells what right answers are, and how many requests a trial sends."""
     answers: Answers = {}
+    asked = order(SERVED[row.model])
     cold(project, SERVED[row.model].python)  # so that its peak holds every page that it reads
     with _running(row, found, project, None) as (name, ask):
         start_s, why = _started(row, name, FIRST_START_S)
         if why:
             raise RuntimeError(f"{row.name} does not start without a limit: {why}\n{_logs(name)}")
-        first = ask(max(asking.SEEDS, 2 * row.clients), row.clients, {}, 120, 120)
+        first = ask(max(len(asked), 2 * row.clients), row.clients, {}, 120, 120)
         answers |= first.answers
         began_s = time.monotonic()
         probe = ask(3 * row.clients, row.clients, answers, 120, 120)
         each_s = (time.monotonic() - began_s) / (3 * row.clients)
-        count = max(LEAST_REQUESTS, round(steady_s / each_s))
+        count = max(LEAST_REQUESTS, len(asked), round(steady_s / each_s))
         trial = _steady(row, name, ask, count, answers=answers, start_s=start_s, limit_bytes=None)
         if first.wrong or probe.wrong or trial.why:
             raise RuntimeError(f"{row.name} without a limit: {first.wrong or probe.wrong or trial.why}\n{_logs(name)}")
@@ -151,7 +153,7 @@ def _running(row: Row, found: Planned, project: Path, limit_bytes: int | None) -
     python = SERVED[row.model].python
     if row.server != "celery":
         with container(project, python, argv, environ, limit_bytes=limit_bytes, health=health) as name:
-            yield name, _http(name)
+            yield name, _http(row, name)
         return
     with (
         _broker() as network,
@@ -165,10 +167,10 @@ def _running(row: Row, found: Planned, project: Path, limit_bytes: int | None) -
         )
 
 
-def _http(name: str) -> Ask:
+def _http(row: Row, name: str) -> Ask:
     port = int(docker("port", name, "8000/tcp").stdout.split()[0].rpartition(":")[2])
     return lambda count, clients, expected, within_s, request_s: asking.http(
-        port, count, clients, expected, within_s=within_s, request_s=request_s
+        port, SERVED[row.model], count, clients, expected, within_s=within_s, request_s=request_s
     )
 
 

@@ -26,17 +26,21 @@ BUILD = {"requirements": "requirements.txt"}
 PROXY: dict[str, Any] = {"server": "nginx", "to": "api", "domain": "eyes.example.org"}
 PATIENCE_S = 30
 APP = """
-import asyncio
+import asyncio, time
 
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):
         pass
-    await asyncio.sleep(0.2)  # so that each stop finds requests in progress
+    WORK  # so that each stop finds requests in progress
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"right"})
 """
+
+
+WORK = {"waits": "await asyncio.sleep(0.2)", "blocks its loop": "time.sleep(0.05)"}
+"""What a request does: other requests are taken meanwhile, or not."""
 
 
 def planned(workers: int, *, proxied: bool = True, **service: Any) -> Plan:
@@ -67,13 +71,14 @@ def test_audit_knows_it_for_uvicorn() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("work", WORK)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_whatever_was_taken_is_answered(tmp_path: Path, workers: int) -> None:
+def test_whatever_was_taken_is_answered(tmp_path: Path, workers: int, work: str) -> None:
     port = free_port()
     plan = planned(workers, port=port)
     plan = plan.model_copy(update={"spec": plan.spec.model_copy(update={"root": str(tmp_path)})})
     write_files(plan, tmp_path)
-    (tmp_path / "web.py").write_text(APP)
+    (tmp_path / "web.py").write_text(APP.replace("WORK", WORK[work]))
     argv = SERVERS["uvicorn"].argv(plan, "api")
     assert ("--workers" in argv) == (workers > 1)
     found: Counter[str] = Counter()

@@ -1,5 +1,6 @@
 # mypy: ignore-errors
-"""A predictor as a WSGI and as an ASGI app, without a framework: /health, and POST /predict with {"seed": N}.
+"""A predictor as a WSGI and as an ASGI app, without a framework: /health, and POST /predict with its arguments in JSON:
+{"seed": N}, and of a text's model {"seed": N, "text": "..."}.
 
 Nothing here holds memory worth mentioning, so that a row's number is the model's, the library's and the server's.
 """
@@ -9,6 +10,7 @@ import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 JSON = [("Content-Type", "application/json")]
 
@@ -19,15 +21,15 @@ def ready():
 
 
 def wsgi(predict):
-    """``predict(seed) -> list of numbers`` as a WSGI app; the model was loaded by the import, before this."""
+    """``predict(**asked) -> list of numbers`` as a WSGI app; the model was loaded by the import, before this."""
     ready()
 
     def app(environ, start_response):
         if environ["PATH_INFO"] == "/health":
             start_response("200 OK", JSON)
             return [b"{}"]
-        body = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        answer = json.dumps({"answer": predict(body["seed"])}).encode()
+        asked = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        answer = json.dumps({"answer": predict(**asked)}).encode()
         start_response("200 OK", [*JSON, ("Content-Length", str(len(answer)))])
         return [answer]
 
@@ -52,8 +54,8 @@ def asgi(predict):
             while more:
                 message = await receive()
                 body, more = body + message.get("body", b""), message.get("more_body", False)
-            seed = json.loads(body)["seed"]
-            answer = {"answer": await asyncio.get_running_loop().run_in_executor(pool, predict, seed)}
+            asked = partial(predict, **json.loads(body))
+            answer = {"answer": await asyncio.get_running_loop().run_in_executor(pool, asked)}
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
