@@ -28,7 +28,7 @@ from typing import Any
 from bench.footprint import engine
 from bench.footprint.boundary import Boundary, hold, search
 from bench.footprint.predictions import predictions
-from bench.footprint.project import REPOSITORY, planned, write_project
+from bench.footprint.project import REPOSITORY, host, planned, write_project
 from bench.footprint.rows import ROWS, SERVED, Row
 from bench.footprint.show import show, write_docs
 from bench.footprint.trial import judge, limited, unlimited
@@ -164,6 +164,7 @@ def main() -> int:
         "python": platform.python_version(),
         "kernel": platform.release(),
         "machine": platform.machine(),
+        "read_ahead_bytes": host().memory.read_ahead_bytes,
         "versions": {python: engine.versions(python) for python in ("torch", "onnx", "tensorflow", "trees", "llama")},
         "rows": rows,
     }

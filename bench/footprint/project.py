@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlpack.footprint import Footprint, FootprintFile
 from mlpack.host import HostFacts
 from mlpack.model import ModelInfo
 from mlpack.plan import Plan
+from mlpack.probe import probe
 from mlpack.render import render
 from mlpack.servers import SERVERS
 from mlpack.servers.wiring import environment
@@ -86,9 +88,16 @@ def planned(row: Row, folder: Path, *, measured: bool) -> Planned | None:
     if SERVERS[row.server].FACTS.preload_fork_point is not None:
         service = service.model_copy(update={"preload": row.preload})
     spec = gathered.spec.model_copy(update={"services": {**gathered.spec.services, name: service}})
-    plan = prepared.plan(HostFacts.model_validate_json(HOST.read_text()), spec)
+    plan = prepared.plan(host(), spec)
     memory = plan.services[name].memory
     return Planned(plan, prepared.footprints[name], memory.limit_bytes.value, memory.mapped_bytes)
+
+
+@cache
+def host() -> HostFacts:
+    """The machine to plan for: always the same, but for the read-ahead, which is a part of what the containers do."""
+    facts, here = HostFacts.model_validate_json(HOST.read_text()), probe(REPOSITORY).memory.read_ahead_bytes
+    return facts.model_copy(update={"memory": facts.memory.model_copy(update={"read_ahead_bytes": here})})
 
 
 def infos(gathered: Gathered) -> dict[str, ModelInfo]:

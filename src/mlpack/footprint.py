@@ -15,6 +15,9 @@ Kind = Literal["anonymous", "mapped", "kernel", "shm", "gpu"]
 Per = Literal["process", "request", "moment"]
 """``process``: held while the process lives. ``request``: per request handled at once. ``moment``: passing, at load."""
 
+FIRST_USED_LIBRARIES = "libraries mapped when hot"
+"""The region of library pages that requests use and the load does not."""
+
 
 class Region(Noun):
     """One cause of memory. ``lower_bytes`` is what it surely needs; ``bytes`` what the plan counts."""

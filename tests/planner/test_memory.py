@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from tests.planner.build import CELERY, GUNICORN, UVICORN, footprint, region, subject
 
+from mlpack.footprint import FIRST_USED_LIBRARIES
 from mlpack.planner.memory import Need, need
 from mlpack.planner.moments import fork_point
 from mlpack.planner.subject import Choice
-from mlpack.units import MIB
+from mlpack.units import KIB, MIB
 
 HEALTH, TMP, KERNEL = 10, 1, 2.5
 
@@ -41,6 +42,18 @@ def test_preload_shares_what_is_there_before_the_fork() -> None:
     load = 100 + 60 + 40 + 50 + KERNEL + HEALTH + TMP
     serve = 100 + 60 + 3 * (25 + 30) + 70 + 4 * KERNEL + HEALTH + TMP
     assert mib(need(web, choice)) == (load, serve)
+
+
+@pytest.mark.parametrize(("read_ahead", "around"), [(None, 0), (128 * KIB, 0), (8 * MIB, 8), (64 * MIB, 12)])
+def test_forked_workers_read_around_their_first_pages(read_ahead: int | None, around: int) -> None:
+    hot = region(FIRST_USED_LIBRARIES, "serve", "mapped", "process", 12)
+    print_ = footprint(regions=(*footprint().regions, hot), fork_proven=True, unshared_bytes=25 * MIB)
+    usual = subject(GUNICORN, print_)
+    web = replace(usual, read_ahead_bytes=read_ahead)
+    preloaded, loaded_by_each = Choice(3, 1, 1, preload=True), Choice(3, 1, 1)
+    assert need(web, preloaded).serve - need(usual, preloaded).serve == 3 * around * MIB
+    assert need(web, preloaded).load == need(usual, preloaded).load
+    assert need(web, loaded_by_each) == need(usual, loaded_by_each)
 
 
 def test_celery_forks_after_import() -> None:

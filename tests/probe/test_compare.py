@@ -46,6 +46,13 @@ def test_only_a_machine_itself_is_without_differences(name: str) -> None:
     assert all(differences(facts, host(other)) for other in NAMES if other != name)
 
 
+def test_a_disk_that_reads_further_ahead_is_another_machine() -> None:
+    facts = host(NAMES[0])
+    usual, far = (changed(facts, "memory", read_ahead_bytes=kib * 1024) for kib in (128, 8192))
+    assert differences(usual, far) == ("the disk's read-ahead: 128 KiB, now 8 MiB",)
+    assert differences(facts, far) == (), "a lock from before it was read"
+
+
 VOLATILE: tuple[Callable[[HostFacts], HostFacts], ...] = (
     lambda facts: changed(facts, "memory", available_bytes=1, swap_free_bytes=7),
     lambda facts: changed(facts, "cgroup", path="/user.slice/user-1001.slice/session-99.scope"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpack.errors import MlpackError
+from mlpack.probe import probe
 from mlpack.probe.cdi import cdi_folders, parse_cdi
 from mlpack.probe.cgroup import files_of, parse_cgroup
 from mlpack.probe.cgroup_paths import hierarchies, version_of
@@ -23,6 +24,8 @@ from mlpack.probe.mounts import mount_of, parse_mountinfo
 from mlpack.probe.pci import PciDevice, other_gpus
 from mlpack.probe.plugins import parse_metadata
 from mlpack.probe.virtualisation import Signs, is_wsl, virtualisation
+
+from .machines import RECORDED, outside_of
 
 V2 = "36 27 0:31 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 V1 = "50 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -61,6 +64,26 @@ def test_garbage_in_a_limit_is_listed_or_a_number(mountinfo: str, content: str) 
     assert (facts.memory_limit_bytes is not None) == limited
     if not limited and said not in ("max", "-1") and not (said.isascii() and said.isdecimal()):
         assert "cgroup.memory_limit_bytes" in {item.name for item in unread}
+
+
+@pytest.mark.parametrize(
+    ("text_", "found"), [("8192\n", 8192 * 1024), ("0\n", 0), ("", None), ("-1\n", None), ("9" * 5000, None)]
+)
+def test_read_ahead_is_in_kib(text_: str | None, found: int | None) -> None:
+    facts, _ = parse_meminfo("MemTotal: 1 kB\n", None, text_)
+    assert facts.read_ahead_bytes == found
+
+
+def test_a_partition_has_the_read_ahead_of_its_disk(tmp_path: Path) -> None:
+    outside = outside_of(RECORDED / "firecracker-hybrid", tmp_path)
+    mounts, block = tmp_path / "proc/self/mountinfo", tmp_path / "sys/dev/block"
+    mounts.write_text(mounts.read_text().replace("254:0 / / ", "254:1 / / "))
+    disk = tmp_path / "sys/devices/vda"
+    (disk / "queue").mkdir(parents=True)
+    (disk / "queue/read_ahead_kb").write_text("4096\n")
+    (disk / "vda1").mkdir()
+    (block / "254:1").symlink_to(disk / "vda1")
+    assert probe(Path("/opt/shop"), outside=outside).memory.read_ahead_bytes == 4096 * 1024
 
 
 @given(text)

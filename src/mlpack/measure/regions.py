@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from mlpack.footprint import Kind, Per, Region, Stage
+from mlpack.footprint import FIRST_USED_LIBRARIES, Kind, Per, Region, Stage
 from mlpack.measure.result import StageName, StageReading
 from mlpack.measure.shares import Shares
 
@@ -80,7 +80,7 @@ def _regions(
     because = "model pages first used by a request; other inputs use other rows"
     later = {name: size - parts.mapped.get(name, 0) for name, size in parts.mapped_hot.items()}
     yield from _mapped_of("weights mapped when hot", "serve", grown, because, later)
-    yield _region("libraries mapped when hot", "serve", "mapped", serving - loading, "library pages used by requests")
+    yield _region(FIRST_USED_LIBRARIES, "serve", "mapped", serving - loading, "library pages used by requests")
     because = f"{TOUCHED_ONCE_SHARE:.0%} of library pages that only the start touched: not all are evicted first"
     size = round(TOUCHED_ONCE_SHARE * once_touched)
     yield _region("libraries touched once", "serve", "mapped", size, because)

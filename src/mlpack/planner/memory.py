@@ -176,6 +176,9 @@ def _beside(subject: Subject, choice: Choice, now: Moment) -> list[Row]:
     if now.once and now.workers:
         each = _unshared_bytes(subject, now.once)
         found.append(Row("copied on write", each, 0, now.workers, _unshared_source(subject)))
+    if "load" in now.once and now.workers and subject.read_around_bytes:
+        each = subject.read_around_bytes
+        found.append(Row("read around first pages", each, 0, now.workers, "default", held=False))
     further = now.workers + int(master) - int(subject.kernel_measured)
     if further > 0:
         each = KERNEL_PER_PROCESS_BYTES

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
-from mlpack.footprint import Footprint, Region, Stage
+from mlpack.footprint import FIRST_USED_LIBRARIES, Footprint, Region, Stage
 from mlpack.model import ModelInfo
 from mlpack.plan import Decided
 from mlpack.planner.decide import whole
 from mlpack.runtimes.base import Runtime, RuntimeFacts
 from mlpack.servers.base import Admission, Server, ServerFacts
 from mlpack.spec import RuntimeName, ServerName, Service, TargetName
+from mlpack.units import KIB
 
 Origin = Literal["default", "profile", "user"]
 MULTI_PROCESS_ROLES = frozenset({"app", "worker", "actors"})
 """Programs that can run several copies of the app; the others are one process, whatever the cores."""
+
+USUAL_READ_AHEAD_BYTES = 128 * KIB
+"""The kernel's default. Workers forked after the load map no library page: their first requests fault all at once, and
+each fault reads so much around it. With 8 MiB four transformers in two workers thrashed in each of five starts under
+376 MiB, with 128 KiB in none of four under 345 (docs/memory.md)."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Subject:
     """Processes of other services that join it beyond those that its footprint was measured with."""
     kept_body_bytes: int = 0
     """The largest body that this proxy keeps until it is answered, to ask again; 0: it keeps none."""
+    read_ahead_bytes: int | None = None
+    """What one page fault in a file reads around it on this machine; None: not known."""
     all_cores: float | None = None
     """Cores of all services together; None: as many as are asked for."""
 
@@ -96,6 +104,14 @@ class Subject:
     def kernel_measured(self) -> bool:
         """The footprint has what the kernel keeps for the first process."""
         return any(region.kind == "kernel" for region in self.footprint.regions)
+
+    @cached_property
+    def read_around_bytes(self) -> int:
+        """What the first request of one forked worker reads besides what it uses: never more than that; 0 as usual."""
+        if self.read_ahead_bytes is None or self.read_ahead_bytes <= USUAL_READ_AHEAD_BYTES:
+            return 0
+        hot = sum(region.bytes for region in self.footprint.regions if region.name == FIRST_USED_LIBRARIES)
+        return min(self.read_ahead_bytes, hot)
 
     @cached_property
     def anonymous_bytes(self) -> Mapping[Stage, int]:

@@ -83,6 +83,9 @@ def _differences(was: HostFacts, now: HostFacts) -> Iterator[str]:
         yield _changed("RAM", show_bytes(was.memory.total_bytes), show_bytes(now.memory.total_bytes))
     if not _alike(was.memory.swap_total_bytes, now.memory.swap_total_bytes):
         yield _changed("swap", show_bytes(was.memory.swap_total_bytes), show_bytes(now.memory.swap_total_bytes))
+    before, after = was.memory.read_ahead_bytes, now.memory.read_ahead_bytes
+    if before is not None and after is not None and before != after:  # older locks do not have it
+        yield _changed("the disk's read-ahead", show_bytes(before), show_bytes(after))
     yield from _limits(was, now)
     yield from _gpus(was.gpus, now.gpus)
     yield from _engines(was.engine, now.engine)

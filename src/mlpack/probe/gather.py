@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
 from mlpack.probe.cgroup import files_of
@@ -46,6 +47,7 @@ def gather(project: Path, outside: Outside, engine: EngineAnswer) -> Raw:
         hierarchies=ways,
         cgroup_texts={file: text for file, text in files if text is not None},
         shm=_space(outside.at("/dev/shm"), outside)[0],
+        read_ahead=_read_ahead(project, outside, mounts),
         disk=disk,
         disk_problem=disk_problem,
         bus=_bus(outside),
@@ -57,6 +59,15 @@ def _space(path: Path, outside: Outside) -> tuple[Space | None, str | None]:
         return outside.space(path), None
     except OSError as error:
         return None, f"{path}: {error.strerror or error}"
+
+
+def _read_ahead(project: Path, outside: Outside, mounts: tuple[Mount, ...]) -> str | None:
+    """In KiB; a partition has its disk's, one folder up."""
+    mount = mount_of(PurePosixPath(project), mounts)
+    if mount is None or not re.fullmatch(r"\d+:\d+", mount.device):
+        return None
+    folder = outside.at(f"/sys/dev/block/{mount.device}")
+    return read_text(folder / "queue/read_ahead_kb") or read_text(folder / "../queue/read_ahead_kb")
 
 
 def _siblings(outside: Outside, cpuinfo: str | None) -> tuple[str, ...]:

@@ -6,12 +6,17 @@ import re
 
 from mlpack.errors import MlpackError
 from mlpack.host import MemoryFacts, Unread
+from mlpack.units import KIB
 
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB$", re.ASCII | re.MULTILINE)
 
 
-def parse_meminfo(text: str | None, shm_bytes: int | None) -> tuple[MemoryFacts, tuple[Unread, ...]]:
-    """Facts in ``text`` of /proc/meminfo (its kB are KiB: proc(5)), with the size of /dev/shm beside them.
+def parse_meminfo(
+    text: str | None, shm_bytes: int | None, read_ahead: str | None = None
+) -> tuple[MemoryFacts, tuple[Unread, ...]]:
+    """Facts in ``text`` of /proc/meminfo (its kB are KiB: proc(5)), with the size of /dev/shm beside them;
+    ``read_ahead``: a disk's read_ahead_kb.
 
     Raises MlpackError without MemTotal: nothing can be planned then.
     """
@@ -32,5 +37,6 @@ def parse_meminfo(text: str | None, shm_bytes: int | None) -> tuple[MemoryFacts,
         swap_total_bytes=values.get("SwapTotal", 0),
         swap_free_bytes=values.get("SwapFree"),
         shm_bytes=shm_bytes,
+        read_ahead_bytes=int(ahead) * KIB if _NUMBER.fullmatch(ahead := (read_ahead or "").strip()) else None,
     )
     return facts, tuple(unread)

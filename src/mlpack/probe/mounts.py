@@ -17,6 +17,8 @@ class Mount(NamedTuple):
     source: str
     options: tuple[str, ...]
     """The superblock's; for cgroup v1 they name the controllers."""
+    device: str = ""
+    """``major:minor``; 0:N where no block device is behind it."""
 
 
 def parse_mountinfo(text: str | None) -> tuple[Mount, ...]:
@@ -27,7 +29,7 @@ def parse_mountinfo(text: str | None) -> tuple[Mount, ...]:
         left, right = before.split(" "), after.split(" ")
         if dash and len(left) >= 6 and len(right) >= 3:
             mounts.append(
-                Mount(_plain(left[3]), _plain(left[4]), right[0], _plain(right[1]), tuple(right[2].split(",")))
+                Mount(_plain(left[3]), _plain(left[4]), right[0], _plain(right[1]), tuple(right[2].split(",")), left[2])
             )
     return tuple(mounts)
 

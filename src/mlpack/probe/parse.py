@@ -55,7 +55,7 @@ Parts = tuple[MemoryFacts, CpuFacts, CgroupFacts, tuple[Unread, ...]]
 
 
 def _linux(raw: Raw) -> Parts:
-    memory, no_memory = parse_meminfo(raw.meminfo, raw.shm.total_bytes if raw.shm else None)
+    memory, no_memory = parse_meminfo(raw.meminfo, raw.shm.total_bytes if raw.shm else None, raw.read_ahead)
     cpu, no_cpu = parse_cpu(raw.cpuinfo, raw.siblings, raw.uname.machine, raw.affinity)
     cgroup, no_cgroup = parse_cgroup(raw.cgroup_version, raw.hierarchies, raw.cgroup_texts)
     no_shm = () if raw.shm else (Unread(name="memory.shm_bytes", reason="no /dev/shm"),)

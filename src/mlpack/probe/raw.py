@@ -34,6 +34,8 @@ class Raw(NamedTuple):
     hierarchies: tuple[Hierarchy, ...] = ()
     cgroup_texts: Mapping[str, str] = MappingProxyType({})
     shm: Space | None = None
+    read_ahead: str | None = None
+    """``queue/read_ahead_kb`` of the disk that holds the project."""
     disk: Space | None = None
     disk_problem: str | None = None
     bus: tuple[PciDevice, ...] = ()

@@ -69,6 +69,8 @@ def _memory(memory: MemoryFacts) -> Pairs:
         yield "swap", "none"
     if memory.shm_bytes is not None:
         yield "/dev/shm", show_bytes(memory.shm_bytes)
+    if memory.read_ahead_bytes is not None:
+        yield "read-ahead", f"{show_bytes(memory.read_ahead_bytes)} around each page that is read from this disk"
 
 
 def _cpu(cpu: CpuFacts) -> Pairs:

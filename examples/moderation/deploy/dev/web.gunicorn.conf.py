@@ -12,8 +12,8 @@ worker_class = "sync"
 # settings.reload: what the master has loaded would not be loaded again
 preload_app = False
 
-# above the request's 10 s and a load of at most 38.5 s
-timeout = 39
+# above the request's 10 s and a load of at most 19.2 s
+timeout = 30
 
 # a request in progress may finish
 graceful_timeout = 10

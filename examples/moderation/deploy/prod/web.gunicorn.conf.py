@@ -18,8 +18,8 @@ worker_class = "sync"
 # forked workers answered
 preload_app = True
 
-# above the request's 10 s and a load of at most 38.5 s
-timeout = 39
+# above the request's 10 s and a load of at most 19.2 s
+timeout = 30
 
 # a request in progress may finish
 graceful_timeout = 10

@@ -1,90 +1,66 @@
 # rendered by mlpack; changes belong in mlpack.yaml or compose.override.yaml
 """uvicorn with its own command line, and a stop that loses no request while a proxy balances replicas.
 
-uvicorn's supervisor keeps the listening socket until its last worker has ended: who connects meanwhile waits for nobody
-and is reset at the end, and a proxy sends no POST twice. Here, on SIGTERM, the kernel first drops new connections, the
-workers take and read those that are there, and then they are told. Who was dropped tries again within a second, is
-refused, and the proxy asks another replica: nothing of the request had been sent.
+uvicorn's supervisor keeps the listening socket until its last worker has ended, and a worker that is told takes nothing
+more from it: who connects meanwhile waits for nobody and is reset at the end, and a proxy sends no POST twice. Here the
+supervisor closes its copy first, and each worker takes what waits before it closes its own: whoever comes after the
+last of them is refused at once, and the proxy asks another replica.
 """
 
 import asyncio
-import ctypes
 import os
 import socket
-import struct
-import time
 
-PAUSE_S, MOST_S = 0.5, 5.0
-ATTACH_FILTER = 26  # SO_ATTACH_FILTER, which Python does not name
-NO_NEW = (  # classic BPF: the flags of the TCP header; SYN without ACK is dropped, all else is kept
-    (0x30, 0, 0, 13),
-    (0x54, 0, 0, 0x12),
-    (0x15, 0, 1, 0x02),
-    (0x06, 0, 0, 0),
-    (0x06, 0, 0, 0xFFFFFFFF),
-)
+from uvicorn.main import main
+from uvicorn.server import Server
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+READ_S = 0.5
+
+terminate_all, shutdown = getattr(Multiprocess, "terminate_all", None), Server.shutdown
 
 
-def drop_new(sock):
-    """Whoever connects from now on hears nothing, until the socket is closed; then refused."""
-    words = b"".join(struct.pack("HBBI", *word) for word in NO_NEW)
-    held = ctypes.create_string_buffer(words, len(words))
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, struct.pack("HL", len(NO_NEW), ctypes.addressof(held)))
-    except OSError:
-        pass  # not here: some kernels want CAP_NET_ADMIN for it. Who connects from now on may be reset at the end
+def closing_terminate_all(supervisor):
+    for sock in supervisor.sockets:
+        sock.close()
+    terminate_all(supervisor)
 
 
-def waiting(sock):
-    """Connections that no worker has taken yet: tcpi_unacked of a listening socket."""
-    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28), 24)[0]
+def take_what_waits(listening):
+    """Connections that nobody has accepted. The socket is closed at once, before the next one comes."""
+    with listening:
+        listening.setblocking(False)
+        while True:
+            try:
+                yield listening.accept()[0]
+            except ConnectionAbortedError:
+                pass  # the client gave up
+            except BlockingIOError:
+                return
 
 
-def unread(ports):
-    """Whether a connection holds bytes that its worker has not read: on a busy machine that takes its time."""
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(table) as file:
-                rows = [line.split() for line in file.readlines()[1:]]
-        except OSError:
-            continue
-        for row in rows:
-            established = row[3] == "01" and int(row[1].rpartition(":")[2], 16) in ports
-            if established and int(row[4].rpartition(":")[2], 16):
-                return True
-    return False
+async def taking_shutdown(server, sockets=None):
+    copies = [socket.socket(fileno=os.dup(one.fileno())) for made in server.servers for one in made.sockets]
+    for made in server.servers:
+        made.close()
+    for sock in sockets or ():
+        sock.close()
+    taken = [client for copy in copies for client in take_what_waits(copy)]
+
+    def protocol():
+        state = {"server_state": server.server_state, "app_state": server.lifespan.state}
+        return server.config.http_protocol_class(config=server.config, **state)
+
+    connect = asyncio.get_running_loop().connect_accepted_socket
+    await asyncio.gather(*(connect(protocol, client) for client in taken), return_exceptions=True)
+    await asyncio.sleep(READ_S)  # a connection whose request has not been read yet would be closed
+    await shutdown(server, sockets)
 
 
-def main():
-    from uvicorn.main import main as command
-    from uvicorn.server import Server
-    from uvicorn.supervisors.multiprocess import Multiprocess
+# Workers are new processes, which import this file too.
+if terminate_all is not None:  # uvicorn before 0.30 has another supervisor
+    Multiprocess.terminate_all = closing_terminate_all
+Server.shutdown = taking_shutdown
 
-    terminate_all, shutdown = Multiprocess.terminate_all, Server.shutdown
-
-    def drained_terminate_all(supervisor):
-        for sock in supervisor.sockets:
-            drop_new(sock)
-        ports = {sock.getsockname()[1] for sock in supervisor.sockets}
-        until = time.monotonic() + MOST_S
-        time.sleep(PAUSE_S)
-        while (any(map(waiting, supervisor.sockets)) or unread(ports)) and time.monotonic() < until:
-            time.sleep(0.02)
-        for sock in supervisor.sockets:
-            sock.close()
-        terminate_all(supervisor)
-
-    async def drained_shutdown(server, sockets=None):
-        for listening in [one for made in server.servers for one in made.sockets]:
-            with socket.socket(fileno=os.dup(listening.fileno())) as sock:  # uvloop's own objects take no options
-                drop_new(sock)
-        await asyncio.sleep(PAUSE_S)
-        await shutdown(server, sockets)
-
-    Multiprocess.terminate_all = drained_terminate_all
-    Server.shutdown = drained_shutdown  # where there is no supervisor: one worker
-    command()
-
-
-if __name__ == "__main__":  # workers import this file too
+if __name__ == "__main__":
     main()
