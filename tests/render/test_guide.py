@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from tests.artifacts import texts
 from tests.plans import embedding_plan, embedding_spec, plan_of, service_plan
@@ -206,3 +207,37 @@ def test_no_guide_of_an_example_destroys_data(example: str) -> None:
         if "Docker Engine" in source:  # where every service is a unit, there is no engine and no Docker Desktop
             assert "with a way back" in source
             assert "[wsl2]" in source
+
+
+GUIDES = sorted(path.relative_to(EXAMPLES) for path in EXAMPLES.glob("*/deploy/*/DEPLOYMENT.md"))
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=str)
+def test_what_a_guide_of_an_example_says_is_so(path: Path) -> None:
+    folder, source = EXAMPLES / path.parent, (EXAMPLES / path).read_text()
+    if not (folder / "compose.yaml").exists():
+        return
+    lock = json.loads((folder / "mlpack.lock").read_text())["plan"]
+    services = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
+    section = dict(zip(*[iter(re.split(r"^## Service `(.+)`$", source, flags=re.MULTILINE)[1:])] * 2, strict=True))
+    for name, spec in lock["spec"]["services"].items():
+        if name not in services:
+            continue  # a unit, a database without a section of its own
+        said = " ".join(section[name].split("\n## ")[0].split())
+        if spec["domain"] and services[name].get("ports"):
+            assert f"Answers at `https://{spec['domain']}" in said
+            assert "without TLS" not in said
+        row = next(row for table in tables(source) for row in table if row[0] == name and len(row) == 5)
+        each = services[name]["deploy"]["resources"]["limits"]
+        assert float(row[4]) == float(each["cpus"])
+        assert row[2].replace(",", "").removesuffix(" MiB") == str(each["memory"]).removesuffix("M")
+        asked = f"--quiet {name})" in source.partition("**Unhealthy.**")[2]
+        assert asked is ("healthcheck" in services[name]), "only what has a health check tells its health"
+        if spec["repeatable"]:
+            assert "does not send a POST twice" not in source
+    taken = {port["published"] for service in services.values() for port in service.get("ports", ())}
+    freed = re.search(r"frees the ports? (.+), which", source)
+    assert taken == set(freed[1].split(" and ") if freed else ())
+    assert ("deploy.sh secrets` has made" in " ".join(source.split())) is bool(
+        (folder / "compose.yaml").read_text().count("secrets/")
+    )

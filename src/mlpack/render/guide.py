@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlpack.plan import CardRow, Decided, Plan, ServicePlan, Term
+from mlpack.render.guide_address import EVERY_ADDRESS, domain, published_ports, url
 from mlpack.render.guide_machine import machine_view
 from mlpack.render.guide_ray import ray_views
 from mlpack.servers import SERVERS
@@ -16,10 +17,7 @@ from mlpack.targets.compose_steps import step_names
 from mlpack.targets.hub import hub_models
 from mlpack.targets.images import images, profile_suffix
 from mlpack.targets.secret_files import secret_names
-from mlpack.units import show_duration, show_mib
-
-EVERY_ADDRESS = ("0.0.0.0", "::")
-"""Published so, a port answers on every network of the machine."""
+from mlpack.units import show_bytes, show_duration, show_mib
 
 
 def guide_view(plan: Plan) -> dict[str, object]:
@@ -35,6 +33,7 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "folder": folder,
         "script": f"./{folder}/deploy.sh",
         "up_script": f"./{folder}/deploy.sh up",
+        "secrets_script": f"./{folder}/deploy.sh secrets",
         "project": project_name(plan),
         "engine_at_least": ENGINE_AT_LEAST,
         "compose_at_least": compose_at_least(plan),
@@ -43,9 +42,9 @@ def guide_view(plan: Plan) -> dict[str, object]:
         "machine": machine_view(plan),
         "images": [_image(image.reference) for image in images(plan)],
         "tensorflow": any("tensorflow" in service.runtimes for service in plan.services.values()),
-        "published": [str(service.publish) for service in plan.services.values() if service.publish],
+        "published": published_ports(plan),
         "max_bodies": [
-            {"name": name, "size": show_mib(service.max_body_bytes)}
+            {"name": name, "size": show_bytes(service.max_body_bytes)}
             for name, service in plan.spec.services.items()
             if service.max_body_bytes
         ],
@@ -77,6 +76,7 @@ def guide_view(plan: Plan) -> dict[str, object]:
             for name, service in plan.services.items()
             if service.workers.value > 1 and SERVERS[service.server].FACTS.role == "app"
         ],
+        "any_checked": any(service.health is not None for service in plan.services.values()),
         "rays": ray_views(plan),
         "findings": [finding.message for finding in plan.findings],
     }
@@ -109,7 +109,7 @@ def _budget_row(plan: Plan, name: str) -> dict[str, str]:
         "replicas": str(row.replicas),
         "each": show_mib(each),
         "total": show_mib(row.limit_bytes),
-        "cpus": f"{row.cpus:g}",
+        "cpus": f"{plan.services[name].cpus.value:g}",
     }
 
 
@@ -134,9 +134,12 @@ def _service(plan: Plan, name: str) -> dict[str, object]:
         "limit_because": memory.limit_bytes.because,
         "source": service.footprint_source,
         "times": _times(service),
-        "url": _url(plan, service),
+        "url": url(plan, name),
+        "domain": domain(plan, name),
+        "own_certificate": f"{name}.crt" in secret_names(plan),
         "open": service.publish is not None and plan.spec.settings.publish_host in EVERY_ADDRESS,
-        "health_url": _url(plan, service, service.health.path) if service.health and service.health.path else None,
+        "health_url": url(plan, name, service.health.path) if service.health and service.health.path else None,
+        "checked": service.health is not None,
         "log_argv": ("docker", "compose", "logs", "--tail", "100", name),
         "restart_argv": ("docker", "compose", "restart", name),
         "exec_argv": ("docker", "compose", "exec", name),
@@ -176,12 +179,6 @@ def _times(service: ServicePlan) -> list[dict[str, str]]:
     return [
         _decision(label, show_duration(made.value), made.because) for label, made in planned.items() if made is not None
     ]
-
-
-def _url(plan: Plan, service: ServicePlan, path: str = "") -> str | None:
-    """What to type on the machine itself; "every address" is no address."""
-    host = "127.0.0.1" if plan.spec.settings.publish_host in EVERY_ADDRESS else plan.spec.settings.publish_host
-    return f"http://{host}:{service.publish}{path}" if service.publish else None
 
 
 def _model(plan: Plan, name: str) -> dict[str, str]:

@@ -29,7 +29,11 @@ def _view(plan: Plan, name: str) -> dict[str, object]:
     return {
         "name": name,
         "joined": joined,
-        "drained": [other for other in joined if drains(plan, other)],
+        "drained": [
+            {"name": other, "repeatable": plan.spec.services[other].repeatable}
+            for other in joined
+            if drains(plan, other)
+        ],
         "cut_off": [other for other in joined if not drains(plan, other)],
         "shm": show_mib(shm.value) if shm is not None else "Docker's 64 MiB",
         "top_argv": ("docker", "compose", "top", name),
