@@ -86,6 +86,10 @@ def text_of(body: object) -> str:
     text = body["text"].strip()
     if not text:
         raise Refused(400, "The text is empty.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # JSON may hold half of a surrogate pair, which is no character
+        raise Refused(400, f"The text is no Unicode: character {error.start + 1} is half of a pair.") from error
     return text
 
 

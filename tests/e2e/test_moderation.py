@@ -177,6 +177,9 @@ def test_dev_maps_every_model_once_and_says_why_it_refuses(project: Path, report
         ):
             answer = served.ask(text)
             assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
+        url, half = f"http://127.0.0.1:{served.port}/analyze", b'{"text": "a\\ud800b"}'
+        answer = httpx.post(url, content=half, headers={"Content-Type": "application/json"}, trust_env=False)
+        assert (answer.status_code, "character 2" in answer.json()["error"]) == (400, True), answer.text
         assert served.inside(OFFLINE).split()[0] == "True"
         doctors.finds_nothing(served.compose)
         log = (project / "logs" / "moderation.log").read_text()

@@ -13,7 +13,7 @@
 set -eu
 cd "$(CDPATH='' dirname -- "$0")"
 
-wait_s=131
+wait_s=136
 uid=10001
 
 say() { printf '%s\n' "deploy.sh: $*" >&2; }
@@ -39,8 +39,8 @@ check_tools() {
 # The engine's own memory, which on Docker Desktop is that of its virtual machine
 check_memory() {
     total=$(docker info --format '{{.MemTotal}}' 2>/dev/null) || return 0
-    [ "$((total / 1048576))" -ge 676 ] ||
-        die "the limits add up to 676 MiB, the engine has $((total / 1048576)): plan again for this machine"
+    [ "$((total / 1048576))" -ge 675 ] ||
+        die "the limits add up to 675 MiB, the engine has $((total / 1048576)): plan again for this machine"
 }
 
 # check_model PATH: there, and readable by a container's user

@@ -12,7 +12,7 @@ worker_class = "sync"
 # settings.reload: what the master has loaded would not be loaded again
 preload_app = False
 
-# above the request's 10 s and a load of at most 19.2 s
+# above the request's 10 s and a load of at most 24.2 s
 timeout = 30
 
 # a request in progress may finish

@@ -18,7 +18,7 @@ worker_class = "sync"
 # forked workers answered
 preload_app = True
 
-# above the request's 10 s and a load of at most 19.2 s
+# above the request's 10 s and a load of at most 24.2 s
 timeout = 30
 
 # a request in progress may finish
