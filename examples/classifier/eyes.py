@@ -4,7 +4,7 @@ import io
 import random
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFilter, ImageOps, UnidentifiedImageError
 
 LABELS = ("centre", "closed", "left", "right")
 SIDE = 64
@@ -23,6 +23,13 @@ class NotTaken(Exception):
         self.status, self.words = status, words
 
 
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits to 8: ``convert`` would cut nearly all of it off as white."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
 def take(data: bytes) -> np.ndarray:
     """The picture in ``data`` as SIDE x SIDE x 3 bytes. The header is judged before a single pixel is decoded."""
     try:
@@ -35,7 +42,8 @@ def take(data: bytes) -> np.ndarray:
                 raise NotTaken(422, f"{width} x {height} pixels: at least {LEAST_SIDE} a side")
             image.draft("RGB", (SIDE, SIDE))  # JPEG: decode at a fraction of the size
             image.load()
-            return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+            upright = eight_bits(ImageOps.exif_transpose(image))  # a phone stores how it was held beside the pixels
+            return np.asarray(upright.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     except NotTaken:
         raise
     except UnidentifiedImageError as error:
