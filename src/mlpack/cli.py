@@ -103,17 +103,18 @@ def estimate(
     as_json: Json = False,
 ) -> None:
     """Say what a model or a worker needs, from headers alone or measured."""
-    if paths:
-        from mlpack.commands.estimate import paths_command
+    from mlpack.commands.estimate import paths_command, require_effect
 
+    measured = {"--service": service, "--profile": profile, "--python": python, "--in-container": in_container}
+    require_effect(paths=bool(paths), measure=measure, sets=bool(sets), only_measured=measured)
+    if paths:
         stop(paths_command(tuple(paths), as_json=as_json))
     if measure:
         from mlpack.commands.measure import measure_command
 
-        profiles, settings = tuple(profile or ("prod",)), tuple(sets or ())
         stop(
             measure_command(
-                *(project, profiles, settings),
+                *(project, tuple(profile or ("prod",)), tuple(sets or ())),
                 service=service,
                 python=python,
                 in_container=in_container,

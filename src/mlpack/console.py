@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 Align = Literal["left", "right"]
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def out() -> Console:
@@ -30,6 +32,11 @@ def emit(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def harmless(text: str) -> str:
+    """``text`` without what a terminal would obey: names come from model files, which anybody may have written."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def say(text: str) -> None:
@@ -55,7 +62,7 @@ def heading(text: str) -> None:
     """A heading above a table or a list."""
     from rich.text import Text
 
-    show(Text(text, style="bold"))
+    show(Text(harmless(text), style="bold"))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[Align] = ()) -> None:
@@ -68,7 +75,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence
     for index, name in enumerate(columns):
         grid.add_column(name, justify=align[index] if index < len(align) else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(Text(harmless(cell)) for cell in row))
     show(grid)
 
 
@@ -81,15 +88,15 @@ def facts_list(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> Non
     grid.add_column()
     grid.add_column(overflow="fold")
     for section, lines in sections:
-        grid.add_row(Text(section, style="bold"), Text())
+        grid.add_row(Text(harmless(section), style="bold"), Text())
         for name, value in lines:
-            grid.add_row(Text(f"  {name}"), Text(value))
+            grid.add_row(Text(harmless(f"  {name}")), Text(harmless(value)))
     show(grid)
 
 
 def show_error(error: MlpackError) -> None:
     """What, where and what to do, on stderr."""
-    sys.stderr.write(f"mlpack: error: {error}\n")
+    sys.stderr.write(f"mlpack: error: {harmless(str(error))}\n")
 
 
 def show_bug(error: Exception) -> None:

@@ -36,6 +36,30 @@ def test_probe_table_names_what_is_usable(mlpack: Command) -> None:
     assert "usable here" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        (("x.bin", "--measure", "--set", "name=y"), "--measure, --set"),
+        (("x.bin", "--in-container"), "--in-container"),
+        (("--in-container", "--service", "web"), "--service, --in-container"),
+        (("--python", "python3", "--profile", "dev"), "--profile, --python"),
+    ],
+)
+def test_estimate_drops_no_option(mlpack: Command, words: tuple[str, ...], lost: str) -> None:
+    done = mlpack("estimate", *words)
+    assert done.returncode == 2
+    assert f"{lost} would do nothing here" in done.stderr
+
+
+def test_a_model_file_writes_nothing_to_the_terminal(mlpack: Command, project: Path) -> None:
+    config = project / "weights/net/config.json"
+    config.write_text(config.read_text().replace("{", '{"architectures": ["\\u001b]0;owned\\u0007\\u001b[2JNet"], ', 1))
+    done = mlpack("estimate", str(config.parent))
+    assert done.returncode == 0, done.stderr
+    assert "owned" in done.stdout
+    assert "\x1b" not in done.stdout and "\x07" not in done.stdout
+
+
 def test_estimate_paths_needs_no_spec(mlpack: Command, project: Path, tmp_path: Path) -> None:
     done = mlpack("estimate", str(project / "weights/net/model.safetensors"), "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

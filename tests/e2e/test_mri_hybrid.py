@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from tests.e2e.test_mri import TRUTH_ML, WITHIN_ML, wait_active
 from mlpack.process import run
 
 pytestmark = pytest.mark.engine
-ROOT = Path(f"/opt/mri-pipeline-{os.getpid()}")
-"""On the engine's machine as well: containers and units see one folder at one path. A run that was killed leaves
-its folder, which must not be in the way of the next."""
+ROOT = Path("/opt/mri-pipeline")
+"""On the engine's machine as well: containers and units see one folder at one path, which is the project's own."""
+MARK = "left-by-a-test"
+"""A file in it: a run that was killed leaves its folder, and the next may remove that, but nobody's deployment."""
 WORKER = "mri-pipeline-worker.service"
 PROFILES = ("prod", "hybrid", "test.yaml")
 ALICE, IMAGE = 2001, "mlpack-test-mri-alice:latest"
@@ -53,6 +53,9 @@ class Hybrid:
 
 @pytest.fixture(scope="module")
 def hybrid() -> Iterator[Hybrid]:
+    if (ROOT / MARK).exists():
+        shutil.rmtree(ROOT)
+    assert not ROOT.exists(), f"{ROOT} is in the way: a test needs this path"
     image = mri.app_image()
     mri.trained(image)
     standins.provide("redis", "caddy")
@@ -65,6 +68,7 @@ def hybrid() -> Iterator[Hybrid]:
     )
     try:
         ROOT.mkdir(mode=0o755)
+        (ROOT / MARK).touch()
         (ROOT / "test.yaml").write_text(profile)
         mri.project(ROOT, PROFILES, requests=8)
         folder = ROOT / "deploy" / "prod-hybrid-test"

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import struct
 import subprocess
 import sys
@@ -137,6 +138,19 @@ def test_no_permission(tmp_path: Path) -> None:
     path = written(tmp_path, "m.safetensors")
     path.chmod(0)
     for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o755)
+    said = subprocess.run(
+        [sys.executable, "-c", UNREADABLE, str(path)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert "no permission to read it" in said.stdout, said.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become someone who may not read")
+def test_no_permission_below_a_folder(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    shutil.copytree(REAL / "savedmodel", path)
+    (path / "variables").chmod(0)
+    for folder in (path, tmp_path, *tmp_path.parents[:2]):
         folder.chmod(folder.stat().st_mode | 0o755)
     said = subprocess.run(
         [sys.executable, "-c", UNREADABLE, str(path)], check=False, capture_output=True, text=True, timeout=60

@@ -142,6 +142,17 @@ def test_external_data_outside_of_the_folder_is_refused(tmp_path: Path, name: st
         inspect(path)
 
 
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_a_graph_whose_variables_are_missing_is_no_small_model(tmp_path: Path, left: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(REAL / "savedmodel", folder)
+    shutil.rmtree(folder / "variables")
+    if left == "an empty folder":
+        (folder / "variables").mkdir()
+    with pytest.raises(ModelFileError, match="variables/ is not there"):
+        inspect(folder)
+
+
 def test_variables_whose_data_is_missing_or_short(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(REAL / "savedmodel", folder)

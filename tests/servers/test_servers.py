@@ -50,6 +50,14 @@ def test_llama_context_is_shared_by_slots() -> None:
     assert argv[argv.index("--model") + 1] == "/opt/shop/models/a b.gguf"
 
 
+def test_llama_refuses_a_cache_that_it_is_not_started_with() -> None:
+    plan = plan_with("llama_server")
+    model = plan.spec.models["llm"].model_copy(update={"cache_dtype": "q4_0"})
+    spec = plan.spec.model_copy(update={"models": {**plan.spec.models, "llm": model}})
+    with pytest.raises(SpecError, match="cache is started in f16 here, not in q4_0"):
+        SERVERS["llama_server"].argv(plan.model_copy(update={"spec": spec}), "it")
+
+
 @pytest.mark.parametrize("models", [(), ("llm", "llm")])
 def test_llama_serves_one_model(models: tuple[str, ...]) -> None:
     with pytest.raises(SpecError, match="one model"):

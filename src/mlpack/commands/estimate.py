@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from mlpack.console import Align, heading, say, table
-from mlpack.errors import ExitCode
+from mlpack.console import Align, harmless, heading, say, table
+from mlpack.errors import ExitCode, UsageError
 from mlpack.estimate import PathEstimate, estimate_path, model_row, region_rows
 from mlpack.footprint import Footprint
 from mlpack.formats import inspect
 from mlpack.model import ModelInfo
 from mlpack.units import show_bytes, show_duration, show_mib
+
+
+def require_effect(*, paths: bool, measure: bool, sets: bool, only_measured: Mapping[str, object]) -> None:
+    """Raises UsageError for options that would do nothing: whoever gave them would believe the answer measured.
+
+    ``only_measured``: options by name that only a measurement heeds, with what was given.
+    """
+    lost = ["--measure"] * measure + ["--set"] * sets if paths else []
+    if paths or not measure:
+        lost += [name for name, given in only_measured.items() if given]
+    if lost:
+        hint = "leave the paths out, in a project's folder" if paths else "add --measure"
+        raise UsageError(f"{', '.join(lost)} would do nothing here: headers alone are read", hint=hint)
 
 
 def paths_command(paths: tuple[Path, ...], *, as_json: bool) -> int:
@@ -57,7 +71,7 @@ def show_footprint(title: str, footprint: Footprint) -> None:
     align: tuple[Align, ...] = ("left", "left", "left", "left", "right", "right")
     table(("region", "stage", "kind", "per", "plan for", "at least", "because"), rows, align)
     for reason in footprint.widened:
-        say(f"wide: {reason}")
+        say(harmless(f"wide: {reason}"))
     if footprint.source == "measured":
         for line in how_measured(footprint):
             say(line)

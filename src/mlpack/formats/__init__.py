@@ -21,6 +21,7 @@ from mlpack.formats import (
 )
 from mlpack.formats.base import Format
 from mlpack.formats.detect import format_of
+from mlpack.formats.reading import system_errors
 from mlpack.model import ModelInfo
 
 FORMATS: dict[str, Format] = {
@@ -47,7 +48,8 @@ def inspect(path: Path, *, root: Path | None = None) -> ModelInfo:
     Raises ModelFileError: missing, empty, truncated, not what its name says, ambiguous, unreadable.
     """
     variant, found = format_of(FORMATS, path)
-    info = variant.read(found)
+    with system_errors(path):
+        info = variant.read(found)
     base = root if root is not None else (path if path.is_dir() else path.parent)
     files = tuple(file.model_copy(update={"path": _relative(file.path, base)}) for file in info.files)
     return info.model_copy(update={"files": files})

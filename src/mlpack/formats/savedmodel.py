@@ -41,6 +41,10 @@ def read(path: Path) -> ModelInfo:
         known = _with_layers(by_shapes(dtypes, constants.convolved), Walker(whole))
     if constants.meta_graphs == 0:
         raise failed(path / "saved_model.pb", "is not a SavedModel: it has no graph", "fetch the model again")
+    if constants.variables and not index.is_file():
+        raise failed(
+            path, "has a graph with variables, but not their values: variables/ is not there", "fetch it again"
+        )
     return ModelInfo(
         format=FACTS.name,
         files=(graph,),

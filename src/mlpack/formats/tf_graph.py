@@ -17,6 +17,7 @@ META_GRAPH, GRAPH_DEF, LIBRARY = 2, 2, 2
 NODE, NODE_NAME, NODE_OPERATION, NODE_ATTRIBUTE = 1, 1, 2, 5
 FUNCTION, FUNCTION_NODE = 1, 3
 ATTRIBUTE_TENSOR = 8
+VARIABLE_OPERATIONS = frozenset({"VarHandleOp", "Variable", "VariableV2"})
 TENSOR_TYPE, TENSOR_SHAPE = 1, 2
 MOST_COMPARED = 100_000
 COMPARED_BYTES = 4 * KIB
@@ -30,6 +31,8 @@ class Constants:
     shares: list[DtypeShare] = field(default_factory=list)
     convolved: int = 0
     meta_graphs: int = 0
+    variables: bool = False
+    """Some operation reads or makes a variable, whose values are not in the graph."""
     seen: set[bytes] = field(default_factory=set)
 
 
@@ -65,7 +68,9 @@ def _node(walker: Walker, part: Field, found: Constants) -> None:
         if inner.number == NODE_NAME:
             name = walker.content(inner)
         elif inner.number == NODE_OPERATION:
-            constant = walker.text(inner) == "Const"
+            operation = walker.text(inner)
+            constant = operation == "Const"
+            found.variables |= operation in VARIABLE_OPERATIONS
         elif inner.number == NODE_ATTRIBUTE and constant:
             for entry in walker.message(inner):
                 if entry.number == 2:  # a map's value

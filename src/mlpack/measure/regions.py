@@ -87,7 +87,7 @@ def _regions(
     kernel = max(reading.kernel_bytes for reading in stages.values())
     yield _region("kernel", "import", "kernel", kernel, "page tables, stacks and tasks of the process")
     shm = max(reading.shm_bytes for reading in stages.values())
-    yield _region("shared memory", "serve", "shm", shm, "tmpfs and memfd pages that the process maps")
+    yield _region("shared memory", "serve", "shm", shm, "tmpfs and memfd pages that the process writes or maps")
 
 
 def _libraries(stages: dict[StageName, StageReading], forked_bytes: int) -> tuple[int, int, int]:

@@ -82,7 +82,7 @@ class Watch:
             mapped_weights_bytes=sum(weights.values()),
             mapped_by_model=weights if len(weights) > 1 else {},
             libraries_in_use_bytes=in_use,
-            shm_bytes=sums.shm_bytes,
+            shm_bytes=self._shm(sums.shm_bytes),
             kernel_bytes=self._kernel(),
             rss_peak_bytes=peak_rss,
             threads=sum(p.threads for p in processes),
@@ -112,6 +112,10 @@ class Watch:
                 return counted
         statuses = (_status(self._proc, pid) for pid in self._pids)
         return sum(kernel_bytes(status) for status in statuses if status)
+
+    def _shm(self, mapped_bytes: int) -> int:
+        """What is mapped, or of its own control group all that was written to a tmpfs: open files are charged too."""
+        return mapped_bytes if self._dirs is None else max(mapped_bytes, read_counters(self._dirs).shm_bytes)
 
     @property
     def highest_bytes(self) -> int:

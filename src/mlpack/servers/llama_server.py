@@ -55,6 +55,12 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
             where=f"models.{models[0]}.max_input",
             hint="write `max_input: {tokens: 8192}`",
         )
+    if model.cache_dtype not in (None, "f16"):
+        raise SpecError(
+            f"llama-server's cache is started in f16 here, not in {model.cache_dtype}",
+            where=f"models.{models[0]}.cache_dtype",
+            hint="leave it out, or serve the model by Ollama, whose variable for it is rendered",
+        )
     slots = service.concurrency.value
     words = ["llama-server", "--model", model_path(plan.spec, models[0])]
     words += ["--host", listen_address(service.target, plan.spec.settings.publish_host)]
