@@ -17,6 +17,7 @@ from mlpack.measure.result import MeasureResult
 from mlpack.measure.run import measure
 from mlpack.measure.subject import Subject
 from mlpack.measure.watch import Watch
+from mlpack.meter.cgroup_own import own_cgroup
 from mlpack.units import MIB
 
 pytestmark = pytest.mark.slow
@@ -277,3 +278,24 @@ def test_weights_are_cold_at_the_start_or_it_is_said(subject: Callable[..., Subj
         assert view[:]
         notes = measure(made).notes
     assert any("cache warm" in note and "weights.bin" in note for note in notes)
+
+
+ON_TMPFS = """
+import os, tempfile
+kept = []
+def app(environ, start_response):
+    if not kept:
+        kept.append(tempfile.TemporaryFile(dir="/dev/shm"))
+        kept[0].write(bytes(48 << 20))
+        kept[0].flush()
+    start_response("200 OK", [])
+    return [b"fine"]
+"""
+
+
+def test_files_on_a_tmpfs_count_though_nobody_maps_them(subject: Callable[..., Subject]) -> None:
+    with own_cgroup(Path("/proc"), f"mlpack-test-tmpfs-{os.getpid()}") as (dirs, why):
+        if dirs is None:
+            pytest.skip(f"processes alone do not tell: {why}")
+    result = measure(subject(ON_TMPFS))
+    assert 48 * MIB <= region(result, "shared memory") < 52 * MIB
