@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import struct
 import subprocess
@@ -156,6 +157,20 @@ def test_no_permission_below_a_folder(tmp_path: Path) -> None:
         [sys.executable, "-c", UNREADABLE, str(path)], check=False, capture_output=True, text=True, timeout=60
     )
     assert "no permission to read it" in said.stdout, said.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("savedmodel/saved_model.pb", "in a folder \\(savedmodel\\): name the folder"),
+        ("checkpoint/ckpt-1", "is named by its ckpt-1.index"),
+        ("checkpoint/ckpt-2", "check models.<name>.path"),
+    ],
+)
+def test_a_part_of_a_model_says_what_to_name(name: str, hint: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        inspect(REAL / name)
+    assert re.search(hint, str(caught.value)), caught.value
 
 
 def test_folders_that_cannot_be(tmp_path: Path) -> None:

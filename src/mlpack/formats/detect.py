@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlpack.formats import transformers
 from mlpack.formats.base import Format
-from mlpack.formats.reading import failed, head_of, system_errors
+from mlpack.formats.reading import failed, head_of, is_there, system_errors
 
 MOST_ENTRIES = 10_000
 """A folder with more entries is not looked through."""
@@ -19,6 +19,9 @@ def format_of(formats: Mapping[str, Format], path: Path) -> tuple[Format, Path]:
 
     Raises ModelFileError, naming the candidates where there is more than one.
     """
+    index = Path(f"{path}.index")
+    if not is_there(path) and is_there(index):
+        raise failed(path, "there is no such file or folder", f"a TensorFlow checkpoint is named by its {index.name}")
     with system_errors(path):
         is_folder = path.stat() and path.is_dir()
     return _of_folder(formats, path) if is_folder else (_of_file(formats, path), path)
@@ -35,7 +38,15 @@ def _of_file(formats: Mapping[str, Format], path: Path) -> Format:
         raise failed(path, f"may be {' or '.join(marked)}")
     if not marked and not named:
         known = sorted({suffix for variant in formats.values() for suffix in variant.FACTS.suffixes})
-        raise failed(path, "is not a model that mlpack knows", f"known suffixes: {', '.join(known)}")
+        whole = [
+            name for name, variant in formats.items() if variant.FACTS.folder and variant.matches(path.parent, b"")
+        ]
+        hint = (
+            f"it is a part of a model in a folder ({whole[0]}): name the folder"
+            if whole
+            else f"known suffixes: {', '.join(known)}"
+        )
+        raise failed(path, "is not a model that mlpack knows", hint)
     if marked and named and not marked.keys() & named.keys():
         raise failed(path, f"is named like {' or '.join(named)}, but its content is {next(iter(marked))}", "rename it")
     if len(named) > 1 and not marked:
