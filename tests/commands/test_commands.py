@@ -53,7 +53,8 @@ def test_estimate_drops_no_option(mlpack: Command, words: tuple[str, ...], lost:
 
 def test_a_model_file_writes_nothing_to_the_terminal(mlpack: Command, project: Path) -> None:
     config = project / "weights/net/config.json"
-    config.write_text(config.read_text().replace("{", '{"architectures": ["\\u001b]0;owned\\u0007\\u001b[2JNet"], ', 1))
+    named = {**json.loads(config.read_text()), "architectures": ["\x1b]0;owned\x07\x1b[2JNet"]}
+    config.write_text(json.dumps(named))
     done = mlpack("estimate", str(config.parent))
     assert done.returncode == 0, done.stderr
     assert "owned" in done.stdout
