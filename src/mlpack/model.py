@@ -77,20 +77,26 @@ class ModelInfo(Noun):
     compressed: bool = False
     unpacked_bytes: int | None = None
     """Of a compressed file: bytes inside, counted; None where it is none, or they were not counted."""
+    load_dtype: str | None = None
+    """What the model's own configuration says it is loaded in (a ``spec.LoadDtype``), where that is not what is stored.
+    """
+    packing: str | None = None
+    """How several weights share one stored number: "gptq, 4 bits". None where each has its own."""
     architecture: Architecture | None = None
     unknown: tuple[str, ...] = ()
 
     @model_serializer(mode="wrap")
     def _without_uncounted(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Locks of models that are not compressed stay as they were written."""
+        """Locks of models that are not compressed, cast or packed stay as they were written."""
         found: dict[str, object] = whole(self)
-        if self.unpacked_bytes is None:
-            found.pop("unpacked_bytes", None)
+        for name in ("unpacked_bytes", "load_dtype", "packing"):
+            if found.get(name) is None:
+                found.pop(name, None)
         return found
 
     @property
     def parameters(self) -> int | None:
-        """Total parameter count; None where the format does not tell."""
+        """Total parameter count; None where the format does not tell. Of packed weights the stored numbers."""
         return sum(share.parameters for share in self.dtypes) if self.dtypes else None
 
     @property

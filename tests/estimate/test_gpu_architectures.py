@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mlpack.estimate.gpu_kv import llama_cpp_cache, transformers_cache
-from mlpack.estimate.gpu_weights import loaded_bytes
 from mlpack.formats.config_json import architecture_of
 from mlpack.model import Architecture, DtypeShare, ModelFile, ModelInfo
+from mlpack.runtimes.kv_cache import llama_cpp_cache, transformers_cache
+from mlpack.runtimes.loading import loaded_bytes
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {
@@ -107,13 +107,13 @@ def test_windows_as_the_configs_say(name: str, full: int, windowed: int) -> None
 
 def test_llama_cpp_keeps_a_window_and_a_micro_batch() -> None:
     """Gemma 3 1B at 8,192 tokens: 4 layers x 8,192 + 22 x 1,024 cells (512 + 512), 512 values each, f16."""
-    cache = llama_cpp_cache(known("gemma-3-1b"), 8192, 2)
+    cache = llama_cpp_cache(known("gemma-3-1b"), 8192, 2, windows=True)
     assert cache is not None
     assert cache.bytes == (4 * 8192 + 22 * 1024) * 512 * 2
 
 
 def test_a_q8_cache_is_34_bytes_for_32_values() -> None:
-    full, small = (llama_cpp_cache(known("smollm2-135m"), 2048, size) for size in (2, 34 / 32))
+    full, small = (llama_cpp_cache(known("smollm2-135m"), 2048, size, windows=True) for size in (2, 34 / 32))
     assert full is not None
     assert small is not None
     assert (full.bytes, small.bytes) == (2048 * 23040, 2048 * 23040 * 34 // 64)

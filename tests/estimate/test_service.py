@@ -11,7 +11,7 @@ from mlpack.model import Architecture, DtypeShare, ModelFile, ModelInfo
 from mlpack.runtimes import RUNTIMES
 from mlpack.runtimes.measured import measured
 from mlpack.servers import SERVERS
-from mlpack.spec import Model, ServerName, Service, Spec
+from mlpack.spec import CacheDtype, Model, ServerName, Service, Spec
 from mlpack.units import MIB
 
 
@@ -36,10 +36,12 @@ INFOS = {
 }
 
 
-def service(server: ServerName, *models: str, requirements: tuple[str, ...] = ()) -> Footprint:
+def service(
+    server: ServerName, *models: str, requirements: tuple[str, ...] = (), cache: CacheDtype | None = None
+) -> Footprint:
     spec = Spec(
         name="x",
-        models={name: Model(path=name) for name in INFOS},
+        models={name: Model(path=name, cache_dtype=cache) for name in INFOS},
         services={"one": Service(server=server, app="a:b", models=models)},
     )
     return estimate(spec, INFOS, {"one": requirements} if requirements else None)["one"]
@@ -100,6 +102,15 @@ def test_ollama_holds_weights_as_private_memory() -> None:
     assert private.sum_bytes("mapped", "load") == 0
     assert private.sum_bytes("anonymous", "load") > 100 * MIB
     assert any("Ollama turns mapping off" in reason for reason in private.widened)
+
+
+def test_ollama_with_a_cache_dtype_runs_flash_attention() -> None:
+    """Its variable for the cache's type comes with OLLAMA_FLASH_ATTENTION=1, which keeps no scores."""
+    caches: tuple[CacheDtype | None, ...] = (None, "q8_0")
+    whole, small = (service("ollama", "llm", cache=cache) for cache in caches)
+    sizes = [{region.name: region.bytes for region in one.regions} for one in (whole, small)]
+    assert "llm attention scores" in sizes[0]
+    assert "llm attention scores" not in sizes[1]
 
 
 def test_an_older_transformers_copies_its_weights() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).parent / "data"
-BITS = {"F32": 32, "F16": 16, "BF16": 16, "I64": 64, "F8_E4M3": 8}
+BITS = {"I32": 32, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "F8_E4M3": 8}
 Shapes = Mapping[str, tuple[str, tuple[int, ...]]]
 
 
@@ -42,7 +42,7 @@ def gguf_text(value: str) -> bytes:
 
 
 def gguf_value(value: Any) -> bytes:
-    """Type and value of a metadata entry: str, int (u32), float (f32), bool, and lists of str or int."""
+    """Type and value of a metadata entry: str, int (u32), float (f32), bool, and lists of str, bool or int."""
     if isinstance(value, bool):
         return struct.pack("<I?", 7, value)
     if isinstance(value, int):
@@ -53,6 +53,8 @@ def gguf_value(value: Any) -> bytes:
         return struct.pack("<I", 8) + gguf_text(value)
     if value and isinstance(value[0], str):
         return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(gguf_text(item) for item in value)
+    if value and isinstance(value[0], bool):
+        return struct.pack("<IIQ", 9, 7, len(value)) + bytes(value)
     return struct.pack("<IIQ", 9, 5, len(value)) + b"".join(struct.pack("<i", item) for item in value)
 
 

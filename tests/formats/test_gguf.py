@@ -77,6 +77,26 @@ def test_a_sliding_window_makes_the_cache_an_upper_bound(tmp_path: Path) -> None
     assert any("key/value cache" in reason for reason in info.unknown)
 
 
+GEMMA = {
+    "general.architecture": "gemma3",
+    "gemma3.block_count": 12,
+    "gemma3.attention.sliding_window": 512,
+}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "windowed"),
+    [(None, 10), (3, 8), ([True, False] * 6, 6), ([True] * 12, 12), (0, 10)],
+)
+def test_layers_with_a_window_as_the_file_says(tmp_path: Path, pattern: Value | None, windowed: int) -> None:
+    """By default five of six, or the file's own period or list; such a cache is known, so nothing about it is open."""
+    metadata = GEMMA if pattern is None else GEMMA | {"gemma3.attention.sliding_window_pattern": pattern}
+    info = inspect(write(tmp_path / "m.gguf", gguf_bytes(metadata, TENSORS)))
+    assert info.architecture is not None
+    assert info.architecture.sliding_layers == windowed
+    assert not any("key/value cache" in reason for reason in info.unknown)
+
+
 def test_a_tensor_type_newer_than_the_table_is_unknown(tmp_path: Path) -> None:
     info = inspect(write(tmp_path / "m.gguf", gguf_bytes(SMOLLM2, {"a": (0, (4,), 16), "b": (99, (4,), 16)})))
     assert info.unknown == ("bytes of tensors of type 99",)

@@ -49,6 +49,27 @@ def test_a_stated_dtype_that_differs_is_said(tmp_path: Path) -> None:
     config = {"model_type": "bert", "torch_dtype": "float32"}
     info = inspect(folder(tmp_path, config, model__safetensors=WEIGHTS))
     assert info.unknown == ("the load dtype (config.json says float32, the weights are stored as F16)",)
+    assert info.load_dtype == "fp32"
+
+
+def packed(bits: object) -> dict[str, Any]:
+    stated = {"quant_method": "gptq"} if bits is None else {"quant_method": "gptq", "bits": bits}
+    return {"model_type": "llama", "torch_dtype": "float16", "quantization_config": stated}
+
+
+@pytest.mark.parametrize(("bits", "said"), [(4, "gptq, 4 bits"), (None, "gptq"), (8, None), ("four", "gptq")])
+def test_packed_weights_are_no_count_of_parameters(tmp_path: Path, bits: object, said: str | None) -> None:
+    """4-bit weights lie eight to a stored I32; the scales beside them are 16-bit floats, as config.json says."""
+    weights = safetensors_bytes(safetensors_header({"w.qweight": ("I32", (4, 8)), "w.scales": ("F16", (1, 8))}))
+    info = inspect(folder(tmp_path, packed(bits), model__safetensors=weights))
+    assert info.packing == said
+    assert info.load_dtype is None
+    assert any("the number of parameters" in reason for reason in info.unknown) == (said is not None)
+
+
+def test_floats_are_not_packed_whatever_the_configuration_says(tmp_path: Path) -> None:
+    info = inspect(folder(tmp_path, packed(4), model__safetensors=WEIGHTS))
+    assert info.packing is None
 
 
 def test_no_weights_beside_the_configuration(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tests.planner.build import engine, footprint, host, spec
 
 from mlpack.estimate.gpu import on_card
+from mlpack.estimate.service import keeps_windows
 from mlpack.footprint import Footprint
 from mlpack.host import EngineFacts, GpuFacts, GpuSetFacts, HostFacts
 from mlpack.model import Architecture, DtypeShare, ModelFile, ModelInfo
@@ -82,7 +83,7 @@ def plan_on(
     cards = {}
     for name, one in prints.items():
         loaded = {key: (whole.models[key], found, runtime) for key in whole.services[name].models}
-        made = on_card(one, loaded, requirements)
+        made = on_card(one, loaded, requirements, windows=keeps_windows(whole.services[name].server))
         if made is not None:
             cards[name] = made
     return make_plan(

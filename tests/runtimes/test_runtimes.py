@@ -11,10 +11,10 @@ import pytest
 from mlpack.errors import SpecError
 from mlpack.footprint import Region
 from mlpack.model import Architecture, DtypeShare, ModelFile, ModelInfo
-from mlpack.runtimes import RUNTIMES, runtime_of
-from mlpack.runtimes.activations import key_value_bytes_per_token, of_request, positions
+from mlpack.runtimes import RUNTIMES, llama_cpp, runtime_of
+from mlpack.runtimes.activations import of_request, positions
 from mlpack.runtimes.base import Sized
-from mlpack.spec import MaxInput, Model, RuntimeName
+from mlpack.spec import LoadDtype, MaxInput, Model, RuntimeName
 from mlpack.units import MIB
 
 BERT = Architecture(
@@ -158,6 +158,40 @@ def test_a_cast_breaks_the_mapping_and_doubles() -> None:
     assert any("stored in 16 bits" in reason for reason in sized.widened)
 
 
+def test_a_stated_dtype_is_planned_beside_the_stored_one() -> None:
+    """32-bit weights whose config.json says float16: copies of half the size (measured), or a mapping of the whole."""
+    given = info("transformers", 400 * MIB, architecture=BERT, mappable=True)
+    stated = given.model_copy(update={"load_dtype": "fp16"})
+    plain = RUNTIMES["transformers"].size("m", Model(path="m"), given)
+    sized = RUNTIMES["transformers"].size("m", Model(path="m"), stated)
+    assert find(sized, "m cast weights").bytes == 200 * MIB
+    assert find(sized, "m weights").bytes + find(sized, "m cast weights").bytes == find(plain, "m weights").bytes
+    assert any("config.json of m says fp16" in reason for reason in sized.widened)
+    assert not any("config.json" in reason for reason in plain.widened)
+
+
+@pytest.mark.parametrize(
+    ("stored", "said", "copied", "mapped"),
+    [("F32", "fp16", 200, 0), ("F32", "fp32", 0, 400), ("F16", "fp16", 0, 400), ("F16", "fp32", 800, 0)],
+)
+def test_a_dtype_that_the_spec_says_is_no_question(stored: str, said: LoadDtype, copied: int, mapped: int) -> None:
+    given = info("transformers", 400 * MIB, dtype=stored, architecture=BERT, mappable=True)
+    sized = RUNTIMES["transformers"].size("m", Model(path="m", dtype=said), given)
+    assert total(sized, "mapped") == mapped * MIB
+    cast = [region for region in sized.regions if region.name == "m cast weights"]
+    assert [(region.bytes, region.lower_bytes) for region in cast] == [(copied * MIB, copied * MIB)] * bool(copied)
+    assert not any("16 bits" in reason or "config.json" in reason for reason in sized.widened)
+
+
+def test_packed_weights_are_planned_as_copied_and_said() -> None:
+    given = info("transformers", 400 * MIB, architecture=BERT, mappable=True).model_copy(
+        update={"packing": "gptq, 4 bits"}
+    )
+    sized = RUNTIMES["transformers"].size("m", Model(path="m"), given)
+    assert find(sized, "m cast weights").bytes == 400 * MIB
+    assert any("packed (gptq, 4 bits)" in reason for reason in sized.widened)
+
+
 def test_the_loader_of_plain_safetensors_is_unknown() -> None:
     sized = RUNTIMES["torch"].size("m", Model(path="m"), info("safetensors", mappable=True))
     weights = find(sized, "m weights")
@@ -168,13 +202,47 @@ def test_the_loader_of_plain_safetensors_is_unknown() -> None:
 
 
 def test_the_key_value_cache_is_exact() -> None:
-    assert key_value_bytes_per_token(SMOLLM2) == 23_040
     given = info("gguf", 98 * MIB, dtype=None, architecture=SMOLLM2, mappable=True)
     for tokens in (2048, 8192):
         sized = RUNTIMES["llama_cpp"].size("m", Model(path="m", max_input=MaxInput(tokens=tokens)), given)
         cache = find(sized, "m KV cache")
         assert cache.bytes == cache.lower_bytes == 23_040 * tokens
         assert cache.per == "request"
+
+
+GEMMA3 = Architecture(
+    family="decoder", name="gemma3", layers=26, heads=4, kv_heads=1, head_dim=256, sliding_window=512, sliding_layers=22
+)
+
+
+def test_a_windowed_cache_is_as_large_as_the_program_keeps_it() -> None:
+    """As a library llama.cpp keeps all tokens in every layer, its own server the window: 832 MiB and 150 at 32,768."""
+    given = info("gguf", dtype=None, architecture=GEMMA3, mappable=True)
+    model = Model(path="m", max_input=MaxInput(tokens=32768))
+    app = RUNTIMES["llama_cpp"].size("m", model, given)
+    server = llama_cpp.size("m", model, given, windows=True)
+    kept = find(app, "m KV cache")
+    assert (kept.bytes, kept.lower_bytes) == (832 * MIB, 150 * MIB)
+    assert any("look back 512 tokens" in reason for reason in app.widened)
+    assert find(server, "m KV cache").bytes == find(server, "m KV cache").lower_bytes == 150 * MIB
+    assert not any("look back" in reason for reason in server.widened)
+
+
+def test_a_cache_in_another_dtype_is_planned_in_it() -> None:
+    given = info("gguf", dtype=None, architecture=SMOLLM2, mappable=True)
+    model = Model(path="m", max_input=MaxInput(tokens=2048), cache_dtype="q8_0")
+    assert find(RUNTIMES["llama_cpp"].size("m", model, given), "m KV cache").bytes == 2048 * 23_040 * 34 // 64
+
+
+def test_a_decoder_keeps_the_cache_that_transformers_keeps() -> None:
+    """One compressed vector of 576 values in fp32 for each of 27 layers, not 2 x 16 heads x 128."""
+    latent = Architecture(
+        family="decoder", name="deepseek", hidden_size=2048, layers=27, heads=16, head_dim=128, latent_dim=576
+    )
+    plain = latent.model_copy(update={"latent_dim": None})
+    model = Model(path="m", max_input=MaxInput(tokens=100))
+    small, whole = (of_request("m", model, info("transformers", architecture=one)).bytes for one in (latent, plain))
+    assert whole - small == 100 * 27 * 4 * (2 * 16 * 128 - 576)
 
 
 def test_a_cache_that_may_be_smaller_has_no_lower_bound() -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlpack.estimate.gpu_kv import CACHE_BYTES, llama_cpp_cache, transformers_cache
 from mlpack.estimate.gpu_weights import Weights, weights_on_card
 from mlpack.footprint import Footprint, Per, Region, Stage
 from mlpack.model import Architecture, ModelInfo
-from mlpack.runtimes import RUNTIMES, activations
+from mlpack.runtimes import activations, llama_cpp
+from mlpack.runtimes.kv_cache import CACHE_BYTES, transformers_cache, untold, untold_reason
 from mlpack.runtimes.libraries import major_version
 from mlpack.runtimes.regions import region
 from mlpack.spec import Model, RuntimeName
@@ -59,15 +59,18 @@ def on_card(
     cpu: Footprint,
     models: Mapping[str, tuple[Model, ModelInfo, RuntimeName]],
     requirements: Sequence[str] | None,
+    *,
+    windows: bool = False,
 ) -> Footprint | None:
     """``cpu``, the footprint on a processor, as it is with all ``models`` on one card; None where that cannot be.
 
-    Times stay those of a processor: an upper bound.
+    Times stay those of a processor: an upper bound. ``windows``: the server keeps no more than the window of layers
+    that have one (``estimate.service.keeps_windows``).
     """
     if not models or any(runtime not in GPU_RUNTIMES for _, _, runtime in models.values()):
         return None
     major = major_version(requirements or (), "transformers")
-    sized = {name: model_on_card(name, *one, major) for name, one in models.items()}
+    sized = {name: model_on_card(name, *one, major, windows=windows) for name, one in models.items()}
     regions = [r for r in cpu.regions if r.stage == "import"]
     regions += _process_regions({runtime for _, _, runtime in models.values()})
     for one in sized.values():
@@ -78,7 +81,9 @@ def on_card(
     return cpu.model_copy(update={"regions": kept, "source": "estimated", "widened": (*widened, note)})
 
 
-def model_on_card(name: str, model: Model, info: ModelInfo, runtime: RuntimeName, major: int | None) -> ModelOnCard:
+def model_on_card(
+    name: str, model: Model, info: ModelInfo, runtime: RuntimeName, major: int | None, *, windows: bool = False
+) -> ModelOnCard:
     """One model: weights, cache, activations and slack on the card; the way through the host."""
     weights = weights_on_card(name, model, info, runtime, major)
     found = [
@@ -86,7 +91,7 @@ def model_on_card(name: str, model: Model, info: ModelInfo, runtime: RuntimeName
     ]
     found += _host_load(name, info, runtime, weights)
     if runtime == "llama_cpp":
-        parts, widened = _llama_cpp(name, model, info)
+        parts, widened = _llama_cpp(name, model, info, windows=windows)
     else:
         parts, widened = _request(name, model, info, runtime, weights)
     return ModelOnCard((*found, *parts), weights.dtype, (*weights.widened, *widened))
@@ -180,33 +185,20 @@ def _cache(name: str, model: Model, architecture: Architecture, element: float) 
     if architecture.stateful_layers:
         widened = (*widened, f"{name} has {architecture.stateful_layers} layers with a state that is not counted")
     if cache is None:
-        reason = f"the header of {name} does not tell its key/value sizes: planned as 128 KiB per token"
-        told = f"{tokens:,} tokens x 128 KiB"
-        return _gpu(f"{name} KV cache", "serve", "request", tokens * batch * 128 * 1024, lower=0, because=told), (
-            *widened,
-            reason,
-        )
+        cache, widened = untold(tokens), (*widened, untold_reason(name))
     told = cache.because if batch == 1 else f"{batch} sequences: {cache.because}"
     return _gpu(
         f"{name} KV cache", "serve", "request", cache.bytes * batch, lower=cache.lower_bytes * batch, because=told
     ), widened
 
 
-def _llama_cpp(name: str, model: Model, info: ModelInfo) -> tuple[list[Region], tuple[str, ...]]:
+def _llama_cpp(name: str, model: Model, info: ModelInfo, *, windows: bool) -> tuple[list[Region], tuple[str, ...]]:
     """llama.cpp with every layer on the card: cache and compute buffer there, vocabulary and sampler on the host."""
-    architecture = info.architecture or Architecture(family="decoder", name="unknown")
-    sized = RUNTIMES["llama_cpp"].size(name, model, info)
-    tokens, _ = activations.tokens_of(name, model.max_input, architecture)
-    cache = llama_cpp_cache(architecture, tokens, CACHE_BYTES[model.cache_dtype or "f16"])
+    sized = llama_cpp.size(name, model, info, windows=windows)
     found = []
     for one in sized.regions:
-        if one.name.endswith("compute buffer"):
+        if one.name.endswith(("compute buffer", "KV cache")):
             found.append(one.model_copy(update={"kind": "gpu"}))
-        elif one.name.endswith("KV cache"):
-            exact = (
-                {} if cache is None else {"bytes": cache.bytes, "lower_bytes": cache.bytes, "because": cache.because}
-            )
-            found.append(one.model_copy(update={"kind": "gpu", **exact}))
         elif one.name.endswith("buffers"):
             found.append(one)
     return found, sized.widened

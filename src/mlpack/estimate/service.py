@@ -10,13 +10,13 @@ from mlpack.estimate import imports
 from mlpack.estimate.app import app_regions
 from mlpack.footprint import Footprint, Region
 from mlpack.model import ModelInfo
-from mlpack.runtimes import RUNTIMES, runtime_of
+from mlpack.runtimes import RUNTIMES, llama_cpp, runtime_of
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.libraries import distributions, major_version
 from mlpack.runtimes.llama_cpp import SCORES
 from mlpack.servers import SERVERS
 from mlpack.servers.base import ServerFacts
-from mlpack.spec import Model, RuntimeName, Spec
+from mlpack.spec import Model, RuntimeName, ServerName, Spec
 
 BRIEF_REQUEST_S = 0.1
 """A request that no model works on: what a broker, a proxy or a page takes at most, roughly."""
@@ -33,9 +33,10 @@ def estimate_service(
     service = spec.services[name]
     facts = SERVERS[service.server].FACTS
     runtimes = {m: _runtime(spec, name, m, infos, requirements) for m in service.models}
-    sized = {
-        m: _under(facts, m, _sized(m, spec.models[m], infos[m], runtimes[m], requirements)) for m in service.models
-    }
+    sized = {}
+    for m in service.models:
+        alone = _sized(m, spec.models[m], infos[m], runtimes[m], requirements)
+        sized[m] = _under(facts, m, spec.models[m], infos[m], alone)
     imported = {m: _imported(runtime, requirements) for m, runtime in runtimes.items()}
     regions = [
         *_import_regions(facts, imported, requirements),
@@ -73,6 +74,11 @@ def _imported(runtime: RuntimeName, requirements: Sequence[str] | None) -> Runti
     return "transformers" if runtime == "torch" and installed else runtime
 
 
+def keeps_windows(server: ServerName) -> bool:
+    """``server`` keeps no more of a layer that looks back a window than it: llama.cpp's own (docs/facts.md)."""
+    return server == "llama_server"
+
+
 def _sized(name: str, model: Model, info: ModelInfo, runtime: RuntimeName, requirements: Sequence[str] | None) -> Sized:
     """Model ``name`` as its runtime sizes it; an older transformers loads as torch does."""
     pinned = major_version(requirements or (), "transformers")
@@ -83,12 +89,16 @@ def _sized(name: str, model: Model, info: ModelInfo, runtime: RuntimeName, requi
     return replace(older, widened=(reason, *older.widened))
 
 
-def _under(server: ServerFacts, name: str, sized: Sized) -> Sized:
+def _under(server: ServerFacts, name: str, model: Model, info: ModelInfo, sized: Sized) -> Sized:
     """``sized`` as ``server`` runs it: Ollama turns mapping off on a CPU, and flash attention (docs/facts.md)."""
+    if keeps_windows(server.name):
+        sized = llama_cpp.size(name, model, info, windows=True)
+    scores = server.name == "ollama" and model.cache_dtype is None  # with one, OLLAMA_FLASH_ATTENTION=1 is rendered
+    kept = tuple(r for r in sized.regions if scores or r.name != f"{name} {SCORES}")
     if server.name != "ollama":
-        return replace(sized, regions=tuple(r for r in sized.regions if r.name != f"{name} {SCORES}"))
+        return replace(sized, regions=kept)
     reason = f"Ollama turns mapping off on a CPU: the weights of {name} are planned as private memory"
-    return replace(sized, regions=_unmapped(sized.regions), widened=(reason, *sized.widened))
+    return replace(sized, regions=_unmapped(kept), widened=(reason, *sized.widened))
 
 
 def _unmapped(regions: Sequence[Region]) -> tuple[Region, ...]:

@@ -11,6 +11,7 @@ from mlpack.artifact import Artifact
 from mlpack.config import located
 from mlpack.estimate import estimate
 from mlpack.estimate.gpu import on_card
+from mlpack.estimate.service import keeps_windows
 from mlpack.flow.gather import Gathered
 from mlpack.flow.inputs import footprint_inputs
 from mlpack.flow.tasks import task_limits
@@ -92,7 +93,7 @@ class Prepared:
                 model: (spec.models[model], self.infos[model], _runtime(self.gathered, name, model, self.infos))
                 for model in service.models
             }
-            footprint = on_card(self.footprints[name], models, lines.get(name))
+            footprint = on_card(self.footprints[name], models, lines.get(name), windows=keeps_windows(service.server))
             if footprint is not None:
                 found[name] = footprint
         return found

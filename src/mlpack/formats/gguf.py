@@ -20,8 +20,9 @@ MOST_PARTS = 1000
 ENCODERS = frozenset({"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "modern-bert", "neo-bert", "t5encoder"})
 SMALLER_CACHE = ("attention.sliding_window", "ssm.state_size", "attention.kv_lora_rank")
 """Metadata of models that keep less than a full key/value cache in every layer."""
-WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4}
-"""Of so many layers one sees all, the others have the window (llama.cpp's set_swa_pattern, llama-model.cpp)."""
+WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4, "olmo2": 4, "afmoe": 4}
+"""Of so many layers one sees all, the others have the window, unless the file has a pattern of its own (llama.cpp's
+load_swa_pattern and src/models). Of other models llama.cpp may keep the full cache, as of Phi 3: a bound for all."""
 
 
 class Part(NamedTuple):
@@ -47,7 +48,9 @@ def read(path: Path) -> ModelInfo:
     architecture = architecture_of(first.values, first.counts)
     if architecture is None:
         unknown.append("architecture (general.architecture is missing)")
-    elif any(f"{architecture.name}.{key}" in first.values for key in SMALLER_CACHE):
+    elif any(f"{architecture.name}.{key}" in first.values for key in SMALLER_CACHE) and not (
+        architecture.sliding_layers or architecture.latent_dim
+    ):
         unknown.append("key/value cache (not every layer keeps all of it: full size is an upper bound)")
     return ModelInfo(
         format=FACTS.name,
@@ -76,8 +79,8 @@ def architecture_of(values: Mapping[str, Value], counts: Mapping[str, int]) -> A
     head_dim = hidden // heads if hidden and heads else None
     if key_length:
         head_dim = -(-(key_length + (value_length or key_length)) // 2)
-    layers, every = number("block_count"), WINDOW_EVERY.get(name)
-    window = number("attention.sliding_window") if every else None  # of others llama.cpp keeps the full cache
+    layers = number("block_count")
+    window = number("attention.sliding_window") if name in WINDOW_EVERY else None
     rank = number("attention.kv_lora_rank") if number("attention.key_length_mla") else None
     return Architecture(
         family="encoder" if name in ENCODERS else "decoder",
@@ -91,9 +94,18 @@ def architecture_of(values: Mapping[str, Value], counts: Mapping[str, int]) -> A
         vocabulary=number("vocab_size") or counts.get("tokenizer.ggml.tokens"),
         context_tokens=number("context_length"),
         sliding_window=window,
-        sliding_layers=layers - layers // every if window and layers and every else None,
+        sliding_layers=_windowed(values, name, layers) if window and layers else None,
         latent_dim=rank + (number("rope.dimension_count") or 0) if rank else None,
     )
+
+
+def _windowed(values: Mapping[str, Value], name: str, layers: int) -> int:
+    """Layers with a window: by the file's list or period, else by the period that llama.cpp knows."""
+    pattern = values.get(f"{name}.attention.sliding_window_pattern")
+    if isinstance(pattern, list):
+        return sum(map(bool, pattern[:layers]))
+    every = pattern if type(pattern) is int and 0 < pattern <= layers else WINDOW_EVERY[name]
+    return layers - layers // every
 
 
 def _paths(path: Path) -> list[Path]:

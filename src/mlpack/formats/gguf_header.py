@@ -182,7 +182,10 @@ def _value(cursor: Cursor, kind: int) -> Value | None:
 
 
 def _array(cursor: Cursor, header: Header, key: str | None) -> Value | None:
-    """An array: short ones of whole numbers are kept, others counted and passed over. Arrays of arrays do not occur."""
+    """An array: short ones of whole numbers and of truth values are kept, others counted and passed over.
+
+    Arrays of arrays do not occur.
+    """
     kind, count = cursor.u32(), cursor.u64()
     if key is not None:
         header.counts[key] = count
@@ -196,7 +199,7 @@ def _array(cursor: Cursor, header: Header, key: str | None) -> Value | None:
         )
     width = struct.calcsize(layout)
     header.kept_items += count
-    if count > KEPT_ITEMS or layout[1] in "fd?" or header.kept_items > MOST_KEPT_ITEMS:
+    if count > KEPT_ITEMS or layout[1] in "fd" or header.kept_items > MOST_KEPT_ITEMS:
         cursor.skip(count * width)
         return None
     return [item[0] for item in struct.iter_unpack(layout, cursor.take(count * width))]

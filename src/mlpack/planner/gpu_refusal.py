@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlpack.errors import DoesNotFit
-from mlpack.estimate.gpu_weights import LOAD_BYTES, loaded_bytes, stored_dtype
 from mlpack.planner.gpu_cards import Card, room
 from mlpack.planner.gpu_dtype import computes
 from mlpack.planner.gpu_need import HEADROOM, CardNeed
 from mlpack.planner.machines import catalogue
 from mlpack.planner.subject import Subject
+from mlpack.runtimes.loading import LOAD_BYTES, loaded_bytes, stored_dtype
 from mlpack.spec import LoadDtype
 from mlpack.units import MIB, show_mib
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import prod
 
 from mlpack.model import Architecture, ModelInfo
+from mlpack.runtimes.kv_cache import CACHE_BYTES, transformers_cache, untold, untold_reason
 from mlpack.spec import MaxInput, Model
 from mlpack.units import KIB, MIB
 
@@ -71,17 +72,6 @@ def tokens_of(name: str, max_input: MaxInput | None, architecture: Architecture 
     return DEFAULT_TOKENS, (f"models.{name}.max_input.tokens is not set: planned for {DEFAULT_TOKENS} tokens",)
 
 
-def key_value_bytes_per_token(architecture: Architecture, element_bytes: float = 2) -> int | None:
-    """Bytes of key and value cache per token: 2 x layers x kv_heads x head_dim x element (f16 by default: 2 bytes).
-
-    None where the header does not give all four. Exact arithmetic: 23,040 for SmolLM2-135M (30 x 3 x 64).
-    """
-    sizes = (architecture.layers, architecture.kv_heads or architecture.heads, architecture.head_dim)
-    if None in sizes:
-        return None
-    return round(2 * prod(size for size in sizes if size is not None) * element_bytes)
-
-
 def transformer(name: str, model: Model, architecture: Architecture) -> Activations:
     """Activations of an encoder, decoder or both for the largest request, fp32.
 
@@ -96,15 +86,19 @@ def transformer(name: str, model: Model, architecture: Architecture) -> Activati
     stacks = 2 if architecture.family == "encoder-decoder" else 1
     per_token = ENCODER_BYTES_PER_TOKEN * share * stacks
     parts = [f"{tokens:,} tokens x {per_token / KIB:.0f} KiB at width {hidden} + {intermediate}"]
+    kept = 0
     if architecture.family in {"decoder", "encoder-decoder"}:
         logits = (architecture.vocabulary or 0) * FLOAT_BYTES
-        cache = key_value_bytes_per_token(architecture, FLOAT_BYTES) or 0
-        per_token += logits + cache
-        parts.append(f"logits {logits / KIB:.0f} KiB and key/value cache {cache / KIB:.0f} KiB per token")
+        per_token += logits
+        cache = transformers_cache(architecture, per_item, CACHE_BYTES[model.cache_dtype or "f32"])
+        if cache is None:
+            cache, widened = untold(per_item), (*widened, untold_reason(name))
+        kept = cache.bytes * batch
+        parts.append(f"logits {logits / KIB:.0f} KiB per token + key/value cache {kept / MIB:.0f} MiB")
     if architecture.hidden_size is None:
         widened = (*widened, f"the header of {name} does not tell its width: planned as 768 + 3072")
     return Activations(
-        bytes=round(tokens * per_token),
+        bytes=round(tokens * per_token) + kept,
         lower_bytes=tokens * (hidden + intermediate) * FLOAT_BYTES,
         because=" + ".join(parts),
         creep_bytes=round(CREEP_BYTES * share),

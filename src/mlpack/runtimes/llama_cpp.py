@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlpack.model import Architecture, ModelInfo
 from mlpack.plan import Decided
 from mlpack.runtimes import regions, times
-from mlpack.runtimes.activations import FLOAT_BYTES, key_value_bytes_per_token, tokens_of
+from mlpack.runtimes.activations import FLOAT_BYTES, tokens_of
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
+from mlpack.runtimes.kv_cache import CACHE_BYTES, MICRO_BATCH_TOKENS, Cache, llama_cpp_cache, untold, untold_reason
 from mlpack.runtimes.measured import measured
 from mlpack.spec import Model
 from mlpack.units import MIB
@@ -21,38 +24,27 @@ FACTS = facts(
     pool="pool",
     fork_safe="no",  # hung on every request after a preload (docs/memory.md, preload)
 )
-MICRO_BATCH_TOKENS = 512
-"""llama.cpp's default ``--ubatch-size``: tokens that one pass of prompt processing holds."""
 SCORES = "attention scores"
 """Only without flash attention, which llama.cpp itself turns on wherever it can (``--flash-attn auto``, its default):
 beside the cache 28 MiB stayed at context 2048 and 8192 alike (docs/memory.md), 31 in bench/footprint. Ollama's default
 is off (OLLAMA_FLASH_ATTENTION, docs/facts.md)."""
 BUFFERS_BYTES = 16 * MIB
 """Vocabulary, sampler and graph, beside cache and compute buffer."""
-UNKNOWN_CACHE_BYTES_PER_TOKEN = 128 * 1024
-"""Planned where the header lacks a size: what 8 billion parameters with 8 key/value heads need (32 x 8 x 128)."""
 ANSWER_TOKENS = 256
 """Length of an answer that request times are bounded for."""
 MEMORY_BYTES_PER_S = 5e9
 """Each generated token reads all weights; a slow memory bus."""
 
 
-def size(name: str, model: Model, info: ModelInfo) -> Sized:
+def size(name: str, model: Model, info: ModelInfo, *, windows: bool = False) -> Sized:
     """Mapped file, cache for one slot at full context, compute buffer. The cache and buffer are allocated at start.
 
-    Check: SmolLM2-135M takes 23,040 bytes per token, 45 MiB at context 2048 and 180 MiB at 8192 (docs/memory.md).
+    ``windows``: see ``kv_cache.llama_cpp_cache``. Check: SmolLM2-135M takes 23,040 bytes per token, 45 MiB at context
+    2048 and 180 MiB at 8192 (docs/memory.md).
     """
     architecture = info.architecture or Architecture(family="decoder", name="unknown")
     tokens, widened = tokens_of(name, model.max_input, architecture)
-    per_token = key_value_bytes_per_token(architecture)
-    exact = per_token is not None and not info.unknown
-    if per_token is None:
-        per_token = UNKNOWN_CACHE_BYTES_PER_TOKEN
-        widened = (
-            *widened,
-            f"the header of {name} does not tell its key/value sizes: planned as {per_token:,} per token",
-        )
-    cache = tokens * per_token
+    cache, doubts = _cache(name, model, info, tokens, windows=windows)
     found = (
         regions.weights(
             name,
@@ -75,9 +67,9 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
             "serve",
             "anonymous",
             "request",
-            cache,
-            lower=cache if exact else 0,
-            because=f"{tokens:,} tokens x {per_token:,} bytes in f16, for one slot",
+            cache.bytes,
+            lower=cache.lower_bytes,
+            because=f"{cache.because}, for one slot",
         ),
         regions.region(
             f"{name} compute buffer",
@@ -103,8 +95,26 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
         regions=found,
         load_s=times.load_s(info, copied=False),
         request_s=times.request_s(name, model, info) + answer_s,
-        widened=(*widened, times.WIDE_TIMES),
+        widened=(*widened, *doubts, times.WIDE_TIMES),
     )
+
+
+def _cache(name: str, model: Model, info: ModelInfo, tokens: int, *, windows: bool) -> tuple[Cache, tuple[str, ...]]:
+    """The cache of one slot; bytes that it surely takes are known where the header leaves nothing open."""
+    architecture, element = info.architecture, CACHE_BYTES[model.cache_dtype or "f16"]
+    whole = llama_cpp_cache(architecture, tokens, element, windows=windows) if architecture else None
+    if architecture is None or whole is None:
+        return untold(tokens), (untold_reason(name),)
+    if info.unknown:
+        return replace(whole, lower_bytes=0), ()
+    small = llama_cpp_cache(architecture, tokens, element, windows=True)
+    if small is None or small.bytes == whole.bytes:
+        return whole, ()
+    doubt = (
+        f"{architecture.sliding_layers} layers of {name} look back {architecture.sliding_window:,} tokens: planned as "
+        "keeping all, as llama.cpp does inside an app; its own server keeps the window"
+    )
+    return replace(whole, lower_bytes=small.bytes), (doubt,)
 
 
 def _compute_bytes(architecture: Architecture, tokens: int) -> int:

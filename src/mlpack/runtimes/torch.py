@@ -8,7 +8,7 @@ from mlpack.plan import Decided
 from mlpack.runtimes import activations, regions, times
 from mlpack.runtimes.base import Sized
 from mlpack.runtimes.facts import facts
-from mlpack.runtimes.loading import float32_bytes, stored_narrow
+from mlpack.runtimes.loading import float32_bytes, loaded_bytes, stored_dtype, stored_narrow
 from mlpack.runtimes.measured import measured
 from mlpack.runtimes.threads import openmp_environment
 from mlpack.spec import Model
@@ -32,13 +32,14 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
 
     A mapped file (``mmap=True`` with ``assign=True``, safetensors without a copy) needs a quarter: the app's code
     decides, no header tells. Measured at 110M, transformers imported for the module's class: 421 MiB after load and 837
-    at the peak, of 418 MiB stored (docs/memory.md).
+    at the peak, of 418 MiB stored (docs/memory.md). 16-bit weights become 32-bit ones, unless the spec says a dtype.
     """
     copied = float32_bytes(info)
+    kept = loaded_bytes(info, model.dtype) if model.dtype is not None and stored_dtype(info) else copied
     widened: tuple[str, ...] = (times.WIDE_TIMES,)
     if info.mappable:
         widened = (f"the loader of {name} is unknown: planned as copied; mapped weights need a quarter", *widened)
-    if stored_narrow(info):
+    if stored_narrow(info) and model.dtype is None:
         widened = (f"{name} is stored in 16 bits and planned as cast to 32", *widened)
     needs = activations.of_request(name, model, info)
     by_pages = info.mappable and info.format != "pytorch"  # torch.load reads unless told mmap=True: the same sum
@@ -47,8 +48,8 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
         regions.weights(
             name,
             "anonymous",
-            copied + LOADED_OVERHEAD_BYTES,
-            lower=lower,
+            kept + LOADED_OVERHEAD_BYTES,
+            lower=min(lower, kept),
             because=f"{info.weights_bytes:,} stored bytes, copied by the loader",
         ),
         _left(name, copied)

@@ -39,8 +39,8 @@ check_tools() {
 # The engine's own memory, which on Docker Desktop is that of its virtual machine
 check_memory() {
     total=$(docker info --format '{{.MemTotal}}' 2>/dev/null) || return 0
-    [ "$((total / 1048576))" -ge 7214 ] ||
-        die "the limits add up to 7214 MiB, the engine has $((total / 1048576)): plan again for this machine"
+    [ "$((total / 1048576))" -ge 7415 ] ||
+        die "the limits add up to 7415 MiB, the engine has $((total / 1048576)): plan again for this machine"
 }
 
 # check_model PATH: there, and readable by a container's user
