@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from mlpack.noun import Noun
 
 Stage = Literal["import", "load", "serve"]
@@ -53,12 +55,22 @@ class Footprint(Noun):
     """The largest request, alone."""
     growth_bytes_per_request: float | None = None
     """What one process keeps of every request, measured over many; None where nobody measured, 0 where none showed."""
+    refault_bytes: int | None = None
+    """Read again from disk while the measured requests ran: above 0, memory was short meanwhile. None: not counted."""
     rss_peak_bytes: int | None = None
     """Peak RSS; what Celery's max_memory_per_child compares."""
     widened: tuple[str, ...] = ()
     """Why this estimate is wide; empty for a measurement."""
     inputs_sha256: str | None = None
     """Hash of what the measurement depends on; another value makes it stale."""
+
+    @model_serializer(mode="wrap")
+    def _without_uncounted(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Footprints in which nobody counted refaults stay as they were written."""
+        found: dict[str, object] = whole(self)
+        if self.refault_bytes is None:
+            found.pop("refault_bytes", None)
+        return found
 
     def sum_bytes(self, kind: Kind, *stages: Stage, per: Per = "process") -> int:
         """Bytes of all regions of ``kind`` and ``per`` in the given stages."""

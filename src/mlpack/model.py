@@ -76,7 +76,9 @@ class ModelInfo(Noun):
     """The stored bytes can be used in place through mmap (safetensors, GGUF, PyTorch archives; nothing compressed)."""
     compressed: bool = False
     unpacked_bytes: int | None = None
-    """Of a compressed file: bytes inside, counted; None where it is none, or they were not counted."""
+    """Of a compressed file: bytes inside; None where it is none, or they were not counted."""
+    extrapolated: bool = False
+    """``unpacked_bytes`` was counted in a first part, and the rest taken to be as dense."""
     load_dtype: str | None = None
     """What the model's own configuration says it is loaded in (a ``spec.LoadDtype``), where that is not what is stored.
     """
@@ -89,8 +91,8 @@ class ModelInfo(Noun):
     def _without_uncounted(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
         """Locks of models that are not compressed, cast or packed stay as they were written."""
         found: dict[str, object] = whole(self)
-        for name in ("unpacked_bytes", "load_dtype", "packing"):
-            if found.get(name) is None:
+        for name in ("unpacked_bytes", "extrapolated", "load_dtype", "packing"):
+            if not found.get(name):
                 found.pop(name, None)
         return found
 

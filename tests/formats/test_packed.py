@@ -7,6 +7,7 @@ import gzip
 import json
 import lzma
 import pickle
+import random
 import shutil
 import tracemalloc
 import zlib
@@ -19,6 +20,8 @@ from tests.formats.build import DATA
 from mlpack.errors import ModelFileError
 from mlpack.formats import inspect, packed
 from mlpack.model import Architecture, ModelInfo
+from mlpack.runtimes import RUNTIMES
+from mlpack.spec import Model
 from mlpack.units import MIB
 
 INSIDE = pickle.dumps(list(range(200_000)))
@@ -48,15 +51,37 @@ def test_what_is_not_compressed_has_nothing_inside(tmp_path: Path) -> None:
 def test_a_bomb_is_counted_to_the_bound_only_in_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    """40 MiB of zeros in 40 KB or less: what is said of the rest is no smaller than it is, or nothing."""
     monkeypatch.setattr(packed, "COUNTED_BYTES", {})
     monkeypatch.setattr(packed, "SLOW_BYTES", 20 * MIB)
     pack = PACKERS[kind]
     (tmp_path / "m.joblib").write_bytes(pack(pickle.dumps(bytes(40 * MIB))))
     tracemalloc.start()
-    assert inspect(tmp_path / "m.joblib").unpacked_bytes is None
+    info = inspect(tmp_path / "m.joblib")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    assert info.unpacked_bytes is None or (info.extrapolated and info.unpacked_bytes >= 40 * MIB)
     assert peak < 16 * MIB
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_what_is_beyond_the_bound_is_taken_to_be_as_dense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """4 MB of numbers, of which 1 MiB is counted: within a quarter of the truth, and said."""
+    monkeypatch.setattr(packed, "COUNTED_BYTES", {})
+    monkeypatch.setattr(packed, "SLOW_BYTES", MIB)
+    numbers = random.Random(1)
+    inside = pickle.dumps([numbers.randrange(10**9) for _ in range(800_000)])
+    (tmp_path / "m.joblib").write_bytes(PACKERS[kind](inside))
+    info = inspect(tmp_path / "m.joblib")
+    assert info.extrapolated
+    assert info.unpacked_bytes is not None
+    assert abs(info.unpacked_bytes / len(inside) - 1) < 0.25
+    assert any("as dense as the first" in reason for reason in info.unknown)
+    sized = RUNTIMES["sklearn"].size("m", Model(path="m"), info)
+    assert any("counted in its first part only" in reason for reason in sized.widened)
+    assert ModelInfo.model_validate_json(info.to_json()) == info
 
 
 def test_fields_that_few_models_have_survive_json_and_are_left_out_elsewhere() -> None:

@@ -86,6 +86,8 @@ def test_compression_is_named() -> None:
     assert all(inspect(REAL / f"words.{name}.joblib").compressed for name in packings)
     assert inspect(REAL / "packed.h5").compressed
     assert inspect(REAL / "repacked.keras").compressed
+    with zipfile.ZipFile(REAL / "trained.keras") as stored:
+        assert inspect(REAL / "repacked.keras").unpacked_bytes == stored.getinfo("model.weights.h5").file_size
     assert "lz4" in inspect(REAL / "forest.lz4.joblib").unknown[0]
 
 

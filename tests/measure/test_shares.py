@@ -190,7 +190,7 @@ def use():
             break
         with_group, without = both()  # whoever read Python's own files meanwhile made their pages look used: once more
     assert any("kernel memory is a lower bound and refaults are not counted" in note for note in without.notes)
-    assert without.refault_bytes is None
+    assert without.footprint.refault_bytes is None
     assert differing(with_group, without) == []
     assert 0 < without.footprint.sum_bytes("kernel", "import") < 3 * MIB
 

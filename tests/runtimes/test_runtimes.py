@@ -265,6 +265,15 @@ def test_compressed_files_are_planned_larger_and_said() -> None:
     assert not any("compressed" in reason for reason in plain.widened)
 
 
+def test_a_compressed_keras_archive_is_planned_by_what_is_inside() -> None:
+    plain = RUNTIMES["tensorflow"].size("m", Model(path="m"), info("keras", 100 * MIB, dtype=None))
+    packed = info("keras", 40 * MIB, dtype=None, compressed=True).model_copy(update={"unpacked_bytes": 100 * MIB})
+    sized = RUNTIMES["tensorflow"].size("m", Model(path="m"), packed)
+    assert find(sized, "m weights").bytes == find(plain, "m weights").bytes
+    assert any("m is compressed: all 100" in reason for reason in sized.widened)
+    assert not any("compressed" in reason for reason in plain.widened)
+
+
 def test_onnx_with_external_data_needs_less() -> None:
     inside = RUNTIMES["onnxruntime"].size("m", Model(path="m"), info("onnx", dtype=None))
     beside = RUNTIMES["onnxruntime"].size("m", Model(path="m"), info("onnx", dtype=None, parts=2))

@@ -95,6 +95,13 @@ def how_measured(footprint: Footprint) -> tuple[str, ...]:
         )
     else:
         lines.append("growth: none seen over many requests")
+    if footprint.refault_bytes:
+        lines.append(
+            f"refaults: {show_bytes(footprint.refault_bytes)} were read again from disk while requests ran: memory was "
+            "short meanwhile, and what had been evicted is not counted; measure again with more of it free"
+        )
+    elif footprint.refault_bytes is not None:
+        lines.append("refaults: none while requests ran")
     return tuple(lines)
 
 

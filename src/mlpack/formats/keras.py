@@ -45,6 +45,7 @@ def read(path: Path) -> ModelInfo:
                 format=FACTS.name,
                 files=(described(path, whole.size, digest.hexdigest()),),
                 compressed=True,
+                unpacked_bytes=sum(found.entries[name].size for name in names),
                 unknown=(PACKED,),
             )
         weights = [read_weights(found.data(name)) for name in names]

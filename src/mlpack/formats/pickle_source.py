@@ -11,6 +11,7 @@ from mlpack.formats.window import Window
 from mlpack.units import KIB
 
 CHUNK_BYTES = 64 * KIB
+NEWLINE = 0x0A
 
 
 class Ended(Exception):
@@ -78,36 +79,53 @@ class Cursor:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.path = source.path
-        self.position = 0
+        self._chunk, self._at, self._before = b"", 0, 0
+
+    @property
+    def position(self) -> int:
         """Bytes passed so far."""
-        self._chunk, self._at = b"", 0
+        return self._before + self._at
+
+    def byte(self) -> int:
+        """The next byte: what a walk asks for most often by far. Raises ModelFileError at the end."""
+        at = self._at
+        if at >= len(self._chunk):
+            self._refill(1)
+            at = 0
+        self._at = at + 1
+        return self._chunk[at]
 
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes (at most a few KiB: the caller bounds them). Raises ModelFileError at the end."""
         end = self._at + count
         if end > len(self._chunk):
             self._refill(count)
-            end = self._at + count
+            end = count
         found = self._chunk[self._at : end]
         self._at = end
-        self.position += count
         return found
+
+    def ahead(self, count: int) -> bytes:
+        """The next ``count`` bytes, which stay to be taken. Raises ModelFileError at the end."""
+        if self._at + count > len(self._chunk):
+            self._refill(count)
+        return self._chunk[self._at : self._at + count]
 
     def skip(self, count: int) -> None:
         """Pass over a payload."""
-        self.position += count
         in_hand = len(self._chunk) - self._at
         if count <= in_hand:
             self._at += count
             return
+        self._before += self._at + count
         self._chunk, self._at = b"", 0
         self.source.skip(count - in_hand)
 
     def line(self, most: int = 4 * KIB) -> bytes:
         """Bytes up to the next newline, which is passed over."""
         found = bytearray()
-        while (byte := self.take(1)) != b"\n":
-            found += byte
+        while (byte := self.byte()) != NEWLINE:
+            found.append(byte)
             if len(found) > most:
                 raise failed(self.path, f"has a line of more than {most:,} bytes in its pickle", "it is damaged")
         return bytes(found)
@@ -121,4 +139,5 @@ class Cursor:
                 raise failed(self.path, "is truncated: its pickle ends in the middle", "fetch it again")
             pieces.append(piece)
             missing -= len(piece)
+        self._before += self._at
         self._chunk, self._at = b"".join(pieces), 0

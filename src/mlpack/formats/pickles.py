@@ -7,7 +7,7 @@ from pathlib import Path
 from mlpack.formats.base import FormatFacts
 from mlpack.formats.dtypes import merged
 from mlpack.formats.numpy_arrays import Arrays
-from mlpack.formats.packed import UNPACKED_BYTES, counted, packing, unpacked
+from mlpack.formats.packed import COUNTED_BYTES, SLOW_BYTES, UNPACKED_BYTES, Inside, Unpacking, packing
 from mlpack.formats.pickle_source import Cursor, Ended, Source, Stored
 from mlpack.formats.pickle_values import TooLong
 from mlpack.formats.pickle_walk import walk
@@ -19,6 +19,7 @@ from mlpack.units import show_bytes
 FACTS = FormatFacts("pickle", (".pkl", ".pickle"))
 PROTOCOLS = range(2, 6)
 UNTOLD = "parameters and dtypes"
+EXTRAPOLATED = "the size unpacked"
 MODEL_MODULES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.", "torch.", "statsmodels.")
 """Libraries whose classes say what a pickle is."""
 PLUMBING = ("joblib.numpy_pickle", "numpy.", "numpy ", "_codecs", "builtins.", "copyreg.", "copy_reg.", "collections.")
@@ -47,30 +48,31 @@ def read_as(format_name: str, path: Path) -> ModelInfo:
         raise failed(path, "is neither a pickle of protocol 2 to 5 nor a compressed one", "check what was downloaded")
     visitor = Arrays()
     with window(path) as whole:
-        doubt = _walked(whole, kind, visitor)
-        inside = counted(whole, kind) if kind is not None else None
+        unpacking = None if kind is None else Unpacking(whole, kind)
+        doubt = _walked(whole, unpacking, kind, visitor)
+        inside = None if unpacking is None else unpacking.inside()
     return ModelInfo(
         format=format_name,
         files=(sized_file(path),),
         dtypes=() if doubt else merged(visitor.shares()),
         compressed=kind is not None,
-        unpacked_bytes=inside,
+        unpacked_bytes=inside.bytes if inside else None,
+        extrapolated=inside is not None and not inside.exact,
         architecture=_architecture(visitor),
-        unknown=_unknown(doubt, visitor),
+        unknown=(*_unknown(doubt, visitor), *_extrapolated(inside, kind)),
     )
 
 
-def _walked(whole: Window, kind: str | None, visitor: Arrays) -> str | None:
+def _walked(whole: Window, unpacking: Unpacking | None, kind: str | None, visitor: Arrays) -> str | None:
     """Follow the pickle; the reason where it was not followed to its end."""
-    source: Source | None = Stored(whole) if kind is None else unpacked(whole, kind)
+    source: Source | None = Stored(whole) if unpacking is None else unpacking.source()
     if source is None:
         return f"compressed with {kind}, which is not unpacked"
-    if kind is not None and not is_pickle(head := Cursor(source).take(2)):
+    cursor = Cursor(source)
+    if unpacking is not None and not is_pickle(head := cursor.ahead(2)):
         raise failed(whole.path, f"is compressed with {kind}, but holds no pickle ({head.hex()})", "check what it is")
-    source = Stored(whole) if kind is None else unpacked(whole, kind)
-    assert source is not None
     try:
-        walk(Cursor(source), visitor)
+        walk(cursor, visitor)
     except Ended:
         return f"compressed with {kind}; the first {show_bytes(UNPACKED_BYTES)} inside were looked at"
     except TooLong:
@@ -91,3 +93,10 @@ def _unknown(doubt: str | None, visitor: Arrays) -> tuple[str, ...]:
     if not visitor.sizes:
         return (f"{UNTOLD} (the pickle holds no arrays)",)
     return ("Python objects beside the arrays (only the file's size bounds them)",)
+
+
+def _extrapolated(inside: Inside | None, kind: str | None) -> tuple[str, ...]:
+    if inside is None or inside.exact:
+        return ()
+    looked = show_bytes(COUNTED_BYTES.get(kind or "", SLOW_BYTES))
+    return (f"{EXTRAPOLATED} (taken to be as dense as the first {looked} inside)",)

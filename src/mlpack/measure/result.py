@@ -67,8 +67,6 @@ class MeasureResult(Noun):
     loaded_at: Literal["import", "startup"]
     """Where the models are loaded: only what is loaded at import is shared by preloading."""
     python: str
-    refault_bytes: int | None = None
-    """Read again from disk between the first request and the last; None without a control group of its own."""
     notes: tuple[str, ...] = ()
     """What this measurement does not cover, each with its reason."""
 

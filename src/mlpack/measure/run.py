@@ -114,6 +114,7 @@ def _result(subject: Subject, lived: Lived, proof: ForkProof | None, concurrency
         load_s=round(sum(readings[name].seconds for name in get_args(StageName)[:5]), 3),
         request_s=round(readings["alone"].seconds, 4),
         growth_bytes_per_request=lived.growth,
+        refault_bytes=lived.facts.get("refault_bytes"),
         rss_peak_bytes=max(reading.rss_peak_bytes for reading in readings.values()),
     )
     return MeasureResult(
@@ -122,7 +123,6 @@ def _result(subject: Subject, lived: Lived, proof: ForkProof | None, concurrency
         interface=lived.facts["interface"],
         loaded_at=where,
         python=lived.facts["python"],
-        refault_bytes=lived.facts.get("refault_bytes"),
         notes=(*parts.notes, *((UNTOLD,) if untold else ())),
     )
 

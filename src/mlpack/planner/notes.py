@@ -6,12 +6,16 @@ from collections.abc import Iterable, Mapping
 
 from mlpack.plan import ServicePlan
 from mlpack.planner.load_machine import UNMET
+from mlpack.planner.memory import need
 from mlpack.planner.subject import Choice, Subject
 from mlpack.planner.threads import fits_cores
 from mlpack.planner.throughput import has_load, unmet
 from mlpack.report import Finding
 from mlpack.spec import Load, Spec
-from mlpack.units import show_duration
+from mlpack.units import counted, show_duration, show_mib
+
+BIG_SHARE = 0.25
+"""Of what is needed while serving: where requests beyond the first take so much, their number decides the plan."""
 
 
 def notes(subject: Subject, choice: Choice, plan: ServicePlan, load: Load) -> Iterable[Finding]:
@@ -47,11 +51,21 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan, load: Load) -> It
                 where=f"{where}.concurrency",
                 hint="measure again: mlpack estimate --measure",
             )
-    if subject.computes and subject.footprint.widened:
+    measured_threads = subject.footprint.threads
+    if subject.computes and measured_threads is not None and choice.threads > measured_threads:
+        yield Finding(
+            code="threads-extrapolated",
+            severity="note",
+            message=f"{subject.name} was measured with {counted(measured_threads, 'thread')} and is planned for "
+            f"{choice.threads}: memory is taken to be the same, as it was within 3 % from 1 to 8 (docs/memory.md)",
+            where=f"{where}.threads",
+            hint="measure again: mlpack estimate --measure",
+        )
+    if subject.computes and (reasons := _wide(subject, choice)):
         yield Finding(
             code="estimate-wide",
             severity="note",
-            message=f"the estimate of {subject.name} is wide: {'; '.join(subject.footprint.widened)}",
+            message=f"the estimate of {subject.name} is wide: {'; '.join(reasons)}",
             where=where,
             hint="mlpack estimate --measure",
         )
@@ -91,6 +105,19 @@ def notes(subject: Subject, choice: Choice, plan: ServicePlan, load: Load) -> It
             f"{plan.times.graceful_s.value} s: longer ones are cut off",
             where=f"{where}.timeout",
         )
+
+
+def _wide(subject: Subject, choice: Choice) -> tuple[str, ...]:
+    """Why the estimate is wide: for itself, and where several requests at once are much of the sum."""
+    footprint, at_once = subject.footprint, choice.concurrency
+    each = sum(region.bytes for region in footprint.regions if region.per == "request" and region.kind != "gpu")
+    if footprint.source == "measured" or at_once == 1 or each * (at_once - 1) < BIG_SHARE * need(subject, choice).serve:
+        return footprint.widened
+    reason = (
+        f"{at_once} requests at once in each worker are planned as {at_once} x {show_mib(each)}, though their peaks "
+        "seldom meet"
+    )
+    return (*footprint.widened, reason)
 
 
 def crowded_llms(plans: Mapping[str, ServicePlan], spec: Spec, llms: Iterable[str]) -> Iterable[Finding]:

@@ -27,14 +27,18 @@ TRANSIENT_FACTOR = 0.65
 COMPRESSED_FACTOR = 5.8
 """The same forest compressed: 48 MiB on disk for 277 MiB of arrays. Others compress less, hardly any more."""
 
+EXTRAPOLATED_FACTOR = 1.25
+"""Room for a rest that is denser than the part that was unpacked. A guess."""
+
 
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """A multiple of the file, or of what it unpacks to; of six times the file where that was too much to count."""
     needs = activations.of_rows(name, model)
     guessed = info.compressed and info.unpacked_bytes is None
     stored = info.unpacked_bytes or info.size_bytes
-    arrays = max(info.weights_bytes, stored * (COMPRESSED_FACTOR if guessed else 1))
-    unpacked = f"{COMPRESSED_FACTOR} x compressed " if guessed else ""
+    more = COMPRESSED_FACTOR if guessed else EXTRAPOLATED_FACTOR if info.extrapolated else 1
+    arrays = max(info.weights_bytes, stored * more)
+    unpacked = f"{COMPRESSED_FACTOR} x compressed " if guessed else f"{more} x about " if info.extrapolated else ""
     found = (
         regions.weights(
             name,
@@ -54,6 +58,8 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
             f"{name} is compressed: its size in memory is a guess ({COMPRESSED_FACTOR} times the file)",
             *widened,
         )
+    if info.extrapolated:
+        widened = (f"{name} is compressed: what is inside was counted in its first part only", *widened)
     return Sized(
         regions=found,
         load_s=times.load_s(info, copied=True) * (COMPRESSED_FACTOR if info.compressed else 1),

@@ -10,7 +10,7 @@ from mlpack.runtimes.facts import facts
 from mlpack.runtimes.measured import measured
 from mlpack.runtimes.threads import decided_threads
 from mlpack.spec import Model
-from mlpack.units import MIB
+from mlpack.units import MIB, show_bytes
 
 FACTS = facts(
     "tensorflow",
@@ -35,7 +35,7 @@ EAGER_CONTEXT_BYTES = 16 * MIB
 
 def size(name: str, model: Model, info: ModelInfo) -> Sized:
     """Weights copied several times, and activations as if called eagerly: the code decides, not the file."""
-    stored = max(info.weights_bytes, info.size_bytes)  # an optimiser's state beside the weights is loaded as well
+    stored = max(info.weights_bytes, info.unpacked_bytes or info.size_bytes)  # an optimiser's state is loaded as well
     called_eagerly = info.format != "savedmodel"  # a signature is a graph, which keeps no layer's output
     convolved = info.architecture is not None and info.architecture.family == "convolutional"
     factor, passing = (CONVOLVED_FACTOR, CONVOLVED_TRANSIENT_FACTOR) if convolved else (LOADED_FACTOR, TRANSIENT_FACTOR)
@@ -55,11 +55,14 @@ def size(name: str, model: Model, info: ModelInfo) -> Sized:
         *regions.creep(name, needs.creep_bytes),
     ]
     eager = f"{name} may be called as model(x), which needs twice what model.predict() needs: planned for model(x)"
+    packed: tuple[str, ...] = ()
+    if info.unpacked_bytes is not None:
+        packed = (f"{name} is compressed: all {show_bytes(info.unpacked_bytes)} inside are planned as weights",)
     return Sized(
         regions=tuple(found),
         load_s=times.load_s(info, copied=True),
         request_s=times.request_s(name, model, info),
-        widened=(*needs.widened, *([eager] if called_eagerly else []), times.WIDE_TIMES),
+        widened=(*packed, *needs.widened, *([eager] if called_eagerly else []), times.WIDE_TIMES),
     )
 
 
