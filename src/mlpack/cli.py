@@ -13,6 +13,7 @@ import typer
 
 from mlpack import __version__
 from mlpack.commands.doctor_options import doctor
+from mlpack.commands.estimate_options import estimate
 from mlpack.commands.proving import tune, verify
 from mlpack.commands.starting import down, up
 from mlpack.errors import ExitCode, MlpackError
@@ -90,40 +91,7 @@ def probe(
     stop(probe_command(project, as_json=as_json))
 
 
-@app.command()
-def estimate(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Model files or folders; none: the project's.")] = None,
-    project: ProjectDir = HERE,
-    measure: Annotated[bool, typer.Option(help="Run the app once and measure; writes footprint.json.")] = False,
-    service: Annotated[str | None, typer.Option(help="Measure this service only.")] = None,
-    profile: Annotated[list[str] | None, typer.Option(help="Profile whose threads and concurrency to use.")] = None,
-    python: Python = None,
-    in_container: Annotated[bool, typer.Option("--in-container", help="Measure inside the built image.")] = False,
-    sets: Sets = None,
-    as_json: Json = False,
-) -> None:
-    """Say what a model or a worker needs, from headers alone or measured."""
-    from mlpack.commands.estimate import paths_command, require_effect
-
-    measured = {"--service": service, "--profile": profile, "--python": python, "--in-container": in_container}
-    require_effect(paths=bool(paths), measure=measure, sets=bool(sets), only_measured=measured)
-    if paths:
-        stop(paths_command(tuple(paths), as_json=as_json))
-    if measure:
-        from mlpack.commands.measure import measure_command
-
-        stop(
-            measure_command(
-                *(project, tuple(profile or ("prod",)), tuple(sets or ())),
-                service=service,
-                python=python,
-                in_container=in_container,
-                as_json=as_json,
-            )
-        )
-    from mlpack.commands.estimate_project import estimate_command
-
-    stop(estimate_command(project, tuple(sets or ()), as_json=as_json))
+app.command()(estimate)
 
 
 @app.command()

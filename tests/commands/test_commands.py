@@ -69,6 +69,62 @@ def test_estimate_paths_needs_no_spec(mlpack: Command, project: Path, tmp_path: 
     assert row["dtypes"] == {"F32": {"parameters": 50_000, "bytes": 200_000}}
 
 
+def test_estimate_of_a_path_heeds_what_is_said_of_its_largest_request(mlpack: Command, project: Path) -> None:
+    """Activations grow with the batch, the sum with them; no reason names a key of an mlpack.yaml that is not there."""
+    path = str(project / "weights/net")
+
+    def asked(*words: str) -> tuple[int, int, list[str]]:
+        done = mlpack("estimate", path, "--json", *words)
+        assert done.returncode == 0, done.stderr
+        (found,) = json.loads(done.stdout)
+        requests = sum(region["bytes"] for region in found["footprint"]["regions"] if region["per"] == "request")
+        return requests, found["together"]["peak_bytes"], found["footprint"]["widened"]
+
+    few, small, said = asked("--tokens", "64")
+    many, large, _ = asked("--tokens", "64", "--batch", "4")
+    assert abs(many - 4 * few) <= 4  # each rounded to a byte
+    assert large - small == many - few
+    assert not any("--tokens" in reason for reason in said)
+    _, _, unsaid = asked()
+    assert any("--tokens is not given" in reason for reason in unsaid)
+    assert not any("models." in reason for reason in unsaid + said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--shape", "3,a"), "is no list of sizes"),
+        (("--shape", ""), "is no list of sizes"),
+        (("--shape", "0,2"), "is no list of sizes"),
+        (("--dtype", "fp7"), "one of: fp32, fp16, bf16"),
+        (("--runtime", "toarch"), "one of: torch, transformers"),
+        (("--runtime", "lightgbm"), "lightgbm does not run transformers"),
+        (("--tokens", "0"), "--tokens"),
+    ],
+)
+def test_estimate_says_what_is_wrong_with_an_option(
+    mlpack: Command, project: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = mlpack("estimate", str(project / "weights/net"), *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not done.stdout
+
+
+def test_estimate_of_a_project_takes_the_request_from_its_file(mlpack: Command) -> None:
+    done = mlpack("estimate", "--tokens", "64")
+    assert done.returncode == 2
+    assert "models.X.max_input" in done.stderr
+
+
+def test_estimate_shows_the_sum_and_the_way_to_a_measurement(mlpack: Command, project: Path) -> None:
+    done = mlpack("estimate", str(project / "weights/net"), "--tokens", "64")
+    assert done.returncode == 0, done.stderr
+    assert "together, with 1 request: " in done.stdout
+    assert "under a limit of its own it needs" in done.stdout
+    assert "mlpack estimate --measure" in done.stdout
+
+
 def test_plan_for_another_machine(mlpack: Command) -> None:
     done = mlpack("plan", "prod", "--host", str(HOSTS / "server-64c-256g.json"), "--json")
     assert done.returncode == 0, done.stderr

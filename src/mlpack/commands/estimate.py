@@ -4,23 +4,72 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 from mlpack.console import Align, harmless, heading, say, table
 from mlpack.errors import ExitCode, UsageError
-from mlpack.estimate import PathEstimate, estimate_path, model_row, region_rows
+from mlpack.estimate import PathEstimate, estimate_path, model_row, region_rows, totals
 from mlpack.footprint import Footprint
 from mlpack.formats import inspect
 from mlpack.model import ModelInfo
-from mlpack.units import show_bytes, show_duration, show_mib
+from mlpack.runtimes import RUNTIMES
+from mlpack.runtimes.detect import candidates
+from mlpack.spec import LoadDtype, MaxInput, Model, RuntimeName
+from mlpack.units import counted, show_bytes, show_duration, show_mib
 
 
-def require_effect(*, paths: bool, measure: bool, sets: bool, only_measured: Mapping[str, object]) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What was said of the models beside their paths."""
+
+    max_input: MaxInput | None = None
+    dtype: LoadDtype | None = None
+    runtime: RuntimeName | None = None
+
+
+def asked_of(
+    *, tokens: int | None, shape: str | None, batch: int | None, dtype: str | None, runtime: str | None
+) -> Asked:
+    """The options of a path, checked. Raises UsageError."""
+    sizes = None
+    if shape is not None:
+        words = shape.replace("x", ",").split(",")
+        if not all(word.strip().isdecimal() and int(word) > 0 for word in words):
+            raise UsageError(f"--shape {shape!r} is no list of sizes", hint="numbers above 0, with commas: 3,224,224")
+        sizes = tuple(int(word) for word in words)
+    given = tokens is not None or sizes is not None or batch is not None
+    return Asked(
+        max_input=MaxInput(shape=sizes, batch=batch or 1, tokens=tokens) if given else None,
+        dtype=_one_of("--dtype", dtype, get_args(LoadDtype)),
+        runtime=_one_of("--runtime", runtime, get_args(RuntimeName)),
+    )
+
+
+def _one_of(option: str, given: str | None, known: tuple[Any, ...]) -> Any:
+    if given is not None and given not in known:
+        raise UsageError(f"{option} {given!r} is not known", hint=f"one of: {', '.join(known)}")
+    return given
+
+
+def require_effect(
+    *,
+    paths: bool,
+    measure: bool,
+    sets: bool,
+    only_measured: Mapping[str, object],
+    only_of_paths: Mapping[str, object],
+) -> None:
     """Raises UsageError for options that would do nothing: whoever gave them would believe the answer measured.
 
-    ``only_measured``: options by name that only a measurement heeds, with what was given.
+    ``only_measured``: options by name that only a measurement heeds, with what was given. ``only_of_paths``: those that
+    belong to a path, and in a project to mlpack.yaml.
     """
+    beside = [] if paths else [name for name, given in only_of_paths.items() if given is not None]
+    if beside:
+        hint = "in a project mlpack.yaml says it: models.X.max_input (tokens, shape, batch), models.X.dtype, .runtime"
+        raise UsageError(f"{', '.join(beside)} would do nothing without a PATH", hint=hint)
     lost = ["--measure"] * measure + ["--set"] * sets if paths else []
     if paths or not measure:
         lost += [name for name, given in only_measured.items() if given]
@@ -29,9 +78,9 @@ def require_effect(*, paths: bool, measure: bool, sets: bool, only_measured: Map
         raise UsageError(f"{', '.join(lost)} would do nothing here: headers alone are read", hint=hint)
 
 
-def paths_command(paths: tuple[Path, ...], *, as_json: bool) -> int:
+def paths_command(paths: tuple[Path, ...], asked: Asked, *, as_json: bool) -> int:
     """Estimate model files or folders without any spec. Raises ModelFileError for the first that is none."""
-    found = [(path, estimate_path(inspect(path))) for path in paths]
+    found = [(path, _estimated(path, asked)) for path in paths]
     if as_json:
         say(json.dumps([_as_json(path, one) for path, one in found], indent=2))
         return ExitCode.OK
@@ -41,7 +90,22 @@ def paths_command(paths: tuple[Path, ...], *, as_json: bool) -> int:
             say("no runtime of mlpack's serves this format: only its size is known")
         else:
             show_footprint(f"one process of {one.runtime} with this model", one.footprint)
+    say(
+        "These are estimates from headers, without the app's code and its server. For numbers to rely on: "
+        "`mlpack init` in the app's folder, then `mlpack estimate --measure`."
+    )
     return ExitCode.OK
+
+
+def _estimated(path: Path, asked: Asked) -> PathEstimate:
+    """One path. Raises UsageError for a runtime that cannot run it."""
+    info = inspect(path)
+    if asked.runtime is not None and info.format not in RUNTIMES[asked.runtime].FACTS.formats:
+        able = candidates(RUNTIMES, info, None)
+        hint = f"what does: {', '.join(able)}" if able else "no runtime of mlpack's does: its size is all that is known"
+        raise UsageError(f"{asked.runtime} does not run {info.format}, which {path} is", hint=hint)
+    model = Model(path=str(path), max_input=asked.max_input, dtype=asked.dtype)
+    return estimate_path(info, runtime=asked.runtime, model=model)
 
 
 def show_model(title: str, info: ModelInfo) -> None:
@@ -70,6 +134,12 @@ def show_footprint(title: str, footprint: Footprint) -> None:
     ]
     align: tuple[Align, ...] = ("left", "left", "left", "left", "right", "right")
     table(("region", "stage", "kind", "per", "plan for", "at least", "because"), rows, align)
+    whole, once = totals(footprint), footprint.concurrency == 1
+    say(
+        f"together, with {counted(footprint.concurrency, 'request')}{'' if once else ' at once'}: "
+        f"{show_mib(whole.peak_bytes)}, at least {show_mib(whole.lower_bytes)}; under a limit of its own it needs "
+        f"{show_mib(whole.limit_bytes)}"
+    )
     for reason in footprint.widened:
         say(harmless(f"wide: {reason}"))
     if footprint.source == "measured":
@@ -110,4 +180,6 @@ def _as_json(path: Path, one: PathEstimate) -> dict[str, object]:
     row = asdict(model_row(one.info))
     row["dtypes"] = {dtype: {"parameters": count, "bytes": size} for dtype, count, size in model_row(one.info).dtypes}
     footprint = one.footprint.model_dump(mode="json") if one.footprint else None
-    return {"schema_version": 1, "path": str(path), **row, "runtime": one.runtime, "footprint": footprint}
+    together = asdict(totals(one.footprint)) if one.footprint else None
+    known = {"schema_version": 1, "path": str(path), **row, "runtime": one.runtime}
+    return {**known, "footprint": footprint, "together": together}

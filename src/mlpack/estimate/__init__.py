@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mlpack.estimate.limit import Totals, limit_bytes, totals
 from mlpack.estimate.path import PathEstimate, estimate_path
 from mlpack.estimate.rows import ModelRow, RegionRow, model_row, region_rows
 from mlpack.footprint import Footprint
 from mlpack.model import ModelInfo
 from mlpack.spec import Spec
 
-__all__ = ["ModelRow", "PathEstimate", "RegionRow", "estimate", "estimate_path", "model_row", "region_rows"]
+__all__ = [
+    "ModelRow",
+    "PathEstimate",
+    "RegionRow",
+    "Totals",
+    "estimate",
+    "estimate_path",
+    "limit_bytes",
+    "model_row",
+    "region_rows",
+    "totals",
+]
 
 
 def estimate(

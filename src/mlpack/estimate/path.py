@@ -11,6 +11,9 @@ from mlpack.runtimes import RUNTIMES
 from mlpack.runtimes.detect import candidates
 from mlpack.spec import Model, RuntimeName
 
+NAME = "model"
+"""What the one model is called in regions and reasons."""
+
 
 @dataclass(frozen=True)
 class PathEstimate:
@@ -31,9 +34,9 @@ def estimate_path(info: ModelInfo, *, runtime: RuntimeName | None = None, model:
     chosen = runtime or (found[0] if found else None)
     if chosen is None:
         return PathEstimate(info=info, runtime=None, footprint=None)
-    sized = RUNTIMES[chosen].size("model", wanted, info)
+    sized = RUNTIMES[chosen].size(NAME, wanted, info)
     others = tuple(name for name in found if name != chosen)
-    doubt = (f"{' or '.join(others)} may serve it as well: planned under {chosen}",) if others and not runtime else ()
+    doubt = [f"{' or '.join(others)} may serve it as well (--runtime): planned under {chosen}"] if others else []
     footprint = Footprint(
         service="model",
         source="estimated",
@@ -44,6 +47,21 @@ def estimate_path(info: ModelInfo, *, runtime: RuntimeName | None = None, model:
         ),
         load_s=RUNTIMES[chosen].FACTS.import_s + sized.load_s,
         request_s=sized.request_s,
-        widened=(*doubt, *sized.widened),
+        widened=tuple(_by_option(reason) for reason in (*([] if runtime else doubt), *sized.widened)),
     )
     return PathEstimate(info=info, runtime=chosen, footprint=footprint)
+
+
+OPTIONS = {
+    f"models.{NAME}.max_input.tokens is not set": "--tokens is not given",
+    f"say models.{NAME}.max_input (shape of a row, and batch)": "give --shape (of a row) and --batch",
+    f"say models.{NAME}.max_input (shape and batch, or tokens)": "give --shape and --batch, or --tokens",
+    f"say it as models.{NAME}.dtype": "say it as --dtype",
+}
+"""What a project says in mlpack.yaml, and the option that says it of a path."""
+
+
+def _by_option(reason: str) -> str:
+    for key, option in OPTIONS.items():
+        reason = reason.replace(key, option)
+    return reason

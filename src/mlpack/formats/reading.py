@@ -38,9 +38,7 @@ def system_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise failed(
-            path, "there is no such file or folder", "check models.<name>.path, or fetch the weights"
-        ) from error
+        raise failed(path, "there is no such file or folder", "check the path, or fetch the weights") from error
     except PermissionError as error:
         raise failed(path, "no permission to read it", "make it readable for the user who runs mlpack") from error
     except OSError as error:

@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from operator import mul
 from typing import Literal, NamedTuple
 
+from mlpack.estimate.limit import limit_bytes
 from mlpack.footprint import Stage
 from mlpack.planner.moments import FORKED_ONCE, Counts, Moment, When, fork_point, has_master, moment, multiplicity
 from mlpack.planner.subject import Choice, Subject
 from mlpack.servers.base import BODY_BUFFER_BYTES
-from mlpack.units import MIB, ceil_mib
+from mlpack.units import MIB
 
-PEAK_FACTOR, MAPPED_FACTOR = 1.05, 0.10
-"""limit = 1.05 * max(load, serve) + 0.10 * mapped: 1.05-1.31 of the latency boundary of ten services, never under."""
 KERNEL_PER_PROCESS_BYTES = 5 * MIB // 2
 """Page tables, stacks and socket buffers of one more process; measured."""
 UNSHARED_BYTES = 28 * MIB
@@ -108,7 +107,7 @@ def need(subject: Subject, choice: Choice, known: Sums | None = None) -> Need:
         reloading, surely_reloading = _total(moment(choice, fork, "reload")[1], all_, beside)
         if reloading > serving:
             serving, surely, reloads = reloading, surely_reloading, True
-    limit = ceil_mib(round(PEAK_FACTOR * max(loading, serving) + MAPPED_FACTOR * all_.mapped))
+    limit = limit_bytes(loading, serving, all_.mapped)
     return Need(loading, serving, max(surely_loading, surely), all_.mapped, limit, reloads)
 
 

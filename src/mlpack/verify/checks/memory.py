@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mlpack.estimate import limit_bytes
 from mlpack.plan import ServicePlan
-from mlpack.planner.memory import MAPPED_FACTOR, PEAK_FACTOR
 from mlpack.report import Patch, ServiceMeasurement
-from mlpack.units import MIB, ceil_mib, show_bytes, show_mib
+from mlpack.units import MIB, show_bytes, show_mib
 from mlpack.verify.rest import with_rest
 from mlpack.verify.run import Answer, Run
 from mlpack.verify.watch import Watch
@@ -64,7 +64,7 @@ def _patches(run: Run) -> tuple[Patch, ...]:
     for watch, measured in zip(run.watches, run.measurements, strict=True):
         name = measured.service
         own = run.plan.spec.services[name].memory_bytes
-        wanted = ceil_mib(round(PEAK_FACTOR * measured.peak_need_bytes + MAPPED_FACTOR * measured.peak_mapped_bytes))
+        wanted = limit_bytes(0, measured.peak_need_bytes, measured.peak_mapped_bytes)
         thrashes = (watch.load_refault_bytes() or 0) > REFAULT_SHARE * measured.peak_mapped_bytes * measured.requests
         if own is not None and wanted > own and (measured.peak_need_bytes > own or thrashes):
             reason = f"{show_mib(measured.peak_need_bytes)} were needed, and the rule's headroom belongs on top"
