@@ -1,6 +1,6 @@
 """Holds mlpack's memory limits against the truth: the lowest limit under which a container serves without refaults.
 
-    python -m bench.footprint.bench [--only ROW ...] [--quick] [--again | --measure] [--known] [--cache DIR] [--report]
+    python -m bench.footprint.bench [--only ROW ...] [--quick] [--again | --measure N] [--known] [--report]
 
 For each row (rows.py) the bench makes a project, lets mlpack estimate it by headers and measure it inside the image,
 starts the container without a limit for reference, and then searches the boundary in containers without swap, their
@@ -9,9 +9,9 @@ lost, every answer is right, p95 is within twice the unlimited one's and refault
 per request. The lowest that passes once is then held: it has to pass with five more starts and their first requests,
 and is raised until it does, as load peaks that did not meet the first time may meet the next. ``--known`` begins with
 the boundaries of result.json instead of a search. A finished row is kept in DIR/rows/ROW/result.json and not run
-again; predictions are worked out anew each time, as they need no container; ``--measure`` measures finished rows
-anew, without their boundary. Writes result.json beside this file (rows that DIR does not have stay as they are told
-there), the table in docs/memory.md and its plot.
+again; predictions are worked out anew each time, as they need no container. ``--measure N`` measures finished rows N
+times more, without their boundary, and the table then shows the least and the most. Writes result.json beside this
+file (rows that DIR does not have stay as they are told there), the table in docs/memory.md and its plot.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 from bench.footprint import engine
 from bench.footprint.boundary import Boundary, hold, search
-from bench.footprint.predictions import predictions
+from bench.footprint.predictions import REPEATED, predictions, repeated
 from bench.footprint.project import REPOSITORY, host, planned, write_project
 from bench.footprint.rows import ROWS, SERVED, Row
 from bench.footprint.show import show, write_docs
@@ -46,7 +46,8 @@ STARTS = 6
 def run_row(row: Row, cache: Path, *, quick: bool, within: float, known: Boundary | None) -> dict[str, Any]:
     """The boundary of ``row`` and all that was seen on the way; raises RuntimeError where the row cannot run."""
     served, project = SERVED[row.model], cache / "rows" / row.name
-    (project / "footprint.json").unlink(missing_ok=True)
+    for stale in ("footprint.json", REPEATED):
+        (project / stale).unlink(missing_ok=True)
     engine.make_weights(row.model, served.python, cache / "weights")
     write_project(row, project, cache / "weights")
     static = planned(row, project, measured=False)
@@ -86,19 +87,32 @@ def run_row(row: Row, cache: Path, *, quick: bool, within: float, known: Boundar
     }
 
 
-def measure_again(row: Row, cache: Path) -> list[str]:
-    """A new measurement for a finished row, whose boundary stays as it was found; the row's name where it fails."""
+def measure_again(row: Row, cache: Path, times: int) -> list[str]:
+    """New measurements for a finished row, whose boundary stays as it was found; the row's name where one fails.
+
+    The limit of each is kept beside the earlier ones, as measurements differ; the plan goes by the last.
+    """
     project = cache / "rows" / row.name
     if not (project / "result.json").exists():
         return []
-    say(f"{row.name}: {row.how}, measured again")
-    (project / "footprint.json").unlink(missing_ok=True)
-    write_project(row, project, cache / "weights")
-    try:
-        engine.measure(project, SERVED[row.model].python)
-    except RuntimeError as error:
-        say(f"  FAILED: {error}")
-        return [row.name]
+    kept = repeated(project)
+    before = planned(row, project, measured=True)
+    if before is not None and not kept:
+        kept.append(before.limit_bytes)
+    for number in range(times):
+        say(f"{row.name}: {row.how}, measured again ({number + 1} of {times})")
+        (project / "footprint.json").unlink(missing_ok=True)
+        write_project(row, project, cache / "weights")
+        try:
+            engine.measure(project, SERVED[row.model].python)
+        except RuntimeError as error:
+            say(f"  FAILED: {error}")
+            return [row.name]
+        found = planned(row, project, measured=True)
+        assert found is not None
+        kept.append(found.limit_bytes)
+        say(f"  {', '.join(show_mib(limit) for limit in kept)}")
+        (project / REPEATED).write_text(json.dumps(kept) + "\n")
     return []
 
 
@@ -126,7 +140,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=[row.name for row in ROWS], default=[])
     parser.add_argument("--quick", action="store_true", help="shorter loads and a coarser boundary; not written down")
     parser.add_argument("--again", action="store_true", help="run rows anew that have a result")
-    parser.add_argument("--measure", action="store_true", help="measure finished rows anew; their boundaries stay")
+    parser.add_argument("--measure", type=int, metavar="N", help="measure finished rows N times more")
     parser.add_argument("--known", action="store_true", help="hold the boundaries of result.json; search none")
     parser.add_argument("--report", action="store_true", help="run nothing: predictions and table from what there is")
     parser.add_argument("--within", type=float, default=1.02, help="factor to which the boundary is narrowed")
@@ -141,7 +155,7 @@ def main() -> int:
                 continue
             kept = cache / "rows" / row.name / "result.json"
             if chosen.measure:
-                failed += measure_again(row, cache)
+                failed += measure_again(row, cache, chosen.measure)
                 continue
             if kept.exists() and not chosen.again:
                 continue

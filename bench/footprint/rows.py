@@ -19,8 +19,6 @@ class Served:
     max_input: dict[str, object] | None
     fitted: bool
     """Some constant of the estimate was fitted with this model's numbers; the others were looked at afterwards."""
-    unbounded: bool = False
-    """The estimate says that it cannot bound this (an unknown net, a compressed file, no known input): 2x is asked."""
     parts: tuple[str, ...] = ()
     """Several models in one worker: folders below ``path``, each in the variable of its name."""
 
@@ -97,7 +95,6 @@ SERVED = {
         {"NET": "convnet", "BATCH": "2"},
         _shape(2, 3, 224, 224),
         True,
-        True,
     ),
     "onnx-inside": Served(
         "onnx",
@@ -106,7 +103,6 @@ SERVED = {
         "onnx-inside/blocks.onnx",
         {"BATCH": "2", "SHAPE": "128,768"},
         _text(2, 128),
-        True,
         True,
     ),
     "onnx-external": Served(
@@ -126,7 +122,6 @@ SERVED = {
         {"BATCH": "2", "SHAPE": "224,224,3"},
         _shape(2, 224, 224, 3),
         True,
-        True,
     ),
     "unet": Served(
         "tensorflow",
@@ -135,7 +130,6 @@ SERVED = {
         "unet/unet.keras",
         {"BATCH": "1", "SHAPE": "256,256,3"},
         _shape(1, 256, 256, 3),
-        True,
         True,
     ),
     "resnet50": Served(
@@ -146,7 +140,6 @@ SERVED = {
         {"BATCH": "2", "SHAPE": "224,224,3"},
         _shape(2, 224, 224, 3),
         False,
-        True,
     ),
     "mobilenet": Served(
         "tensorflow",
@@ -155,7 +148,6 @@ SERVED = {
         "mobilenet/mobilenet",
         {"SIGNATURE": "serving_default", "BATCH": "2", "SHAPE": "224,224,3"},
         _shape(2, 224, 224, 3),
-        True,
         True,
     ),
     "forest": Served(
@@ -175,7 +167,6 @@ SERVED = {
         {"LIBRARY": "sklearn", "BATCH": "100", "FEATURES": "30"},
         _shape(100, 30),
         False,
-        True,
     ),
     "lightgbm": Served(
         "trees",

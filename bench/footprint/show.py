@@ -18,21 +18,28 @@ NAMES = ("measured", "static", "file", "weights_x_1.2", "unlimited_peak")
 
 def missed(row: dict[str, Any]) -> list[str]:
     """What a row misses of the targets, in words."""
-    found, ratios = [], row["ratios"]
+    found, static = [], row["ratios"]["static"]
+    each = [limit / row["boundary"] for limit in row["measured_each"]]
     # The boundary lies between the highest limit that failed and the lowest that passed.
     narrow = row["boundary"] / row["failed_below"]
-    if ratios["measured"] is not None and ratios["measured"] < 1:
-        found.append(f"measured is under: {ratios['measured']}")
-    elif ratios["measured"] is not None and not MEASURED[0] <= ratios["measured"] * narrow:
-        found.append(f"measured has less than 2 % to spare: {ratios['measured']}")
-    elif ratios["measured"] is not None and ratios["measured"] > MEASURED[1]:
-        found.append(f"measured {ratios['measured']} > {MEASURED[1]}")
+    if each and min(each) < 1:
+        found.append(f"measured is under: {min(each):.3f}")
+    elif each and min(each) * narrow < MEASURED[0]:
+        found.append(f"measured has less than 2 % to spare: {min(each):.3f}")
+    if each and max(each) > MEASURED[1]:
+        found.append(f"measured {max(each):.3f} > {MEASURED[1]}")
     most = UNBOUNDED_MOST if row["unbounded"] else STATIC_MOST
-    if ratios["static"] < 1:
-        found.append(f"static is under: {ratios['static']}")
-    elif ratios["static"] > most:
-        found.append(f"static {ratios['static']} > {most}")
+    if static < 1:
+        found.append(f"static is under: {static}")
+    elif static > most:
+        found.append(f"static {static} > {most}")
     return found
+
+
+def spread(row: dict[str, Any]) -> str:
+    """The least and the most of several measurements over the boundary; empty where there was one."""
+    each = sorted(limit / row["boundary"] for limit in row["measured_each"])
+    return f"{each[0]:.2f}-{each[-1]:.2f}" if len(each) > 1 else ""
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
@@ -45,7 +52,8 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         cells = []
         for name in NAMES:
             size, ratio = row["limits"][name], row["ratios"][name]
-            cells.append("-" if size is None else f"{size / MIB:.0f} ({ratio:.2f})")
+            between = spread(row) if name == "measured" else ""
+            cells.append("-" if size is None else f"{size / MIB:.0f} ({between or f'{ratio:.2f}'})")
         name = row["row"] + ("" if row["fitted"] else " *")
         truth = f"{row['failed_below'] / MIB:.0f}-{row['boundary'] / MIB:.0f}"
         lines.append(f"| {name} | {row['how']} | {truth} | {' | '.join(cells)} |")
@@ -70,8 +78,8 @@ def show(rows: Sequence[dict[str, Any]]) -> int:
         print("fitted:" if fitted else "held out:")
         for row in (row for row in rows if row["fitted"] is fitted):
             cells = [_cell(row, name) for name in NAMES]
-            bad = missed(row)
-            count += bool(bad)
+            bad = ([spread(row)] if spread(row) else []) + missed(row)
+            count += bool(missed(row))
             print(f"{row['row']:24} {row['boundary'] / MIB:9.0f} " + " ".join(cells) + "  " + "; ".join(bad))
     return count
 

@@ -25,8 +25,8 @@ class MemoryFacts(Noun):
     shm_bytes: int | None = None
     """Size of /dev/shm."""
     read_ahead_bytes: int | None = None
-    """What one page fault in a file reads around it: the read-ahead of the disk that holds the project; usually
-    128 KiB. None where no single disk does, or it cannot be read."""
+    """What one page fault in a file reads around it: the read-ahead of the disk that holds the project, or of that with
+    the engine's images where it is larger; usually 128 KiB. None where no single disk does, or it cannot be read."""
 
 
 class CpuFacts(Noun):

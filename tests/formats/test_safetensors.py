@@ -146,6 +146,7 @@ def test_shards_are_added_up(tmp_path: Path) -> None:
         ("..", "not a file of its own folder"),
         ("a\x00b", "not a file of its own folder"),
         (7, "not a file of its own folder"),
+        ("model.safetensors.index.json", "names itself as a file of weights"),
     ],
 )
 def test_an_index_may_only_name_files_beside_it(tmp_path: Path, name: Any, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +20,7 @@ from mlpack.probe.engine import parse_engine
 from mlpack.probe.engine_address import parse_address
 from mlpack.probe.engine_http import NoAnswer, parse_response
 from mlpack.probe.engine_reading import EngineAnswer
+from mlpack.probe.gather import gather
 from mlpack.probe.memory import parse_meminfo
 from mlpack.probe.mounts import mount_of, parse_mountinfo
 from mlpack.probe.pci import PciDevice, other_gpus
@@ -84,6 +86,33 @@ def test_a_partition_has_the_read_ahead_of_its_disk(tmp_path: Path) -> None:
     (disk / "vda1").mkdir()
     (block / "254:1").symlink_to(disk / "vda1")
     assert probe(Path("/opt/shop"), outside=outside).memory.read_ahead_bytes == 4096 * 1024
+
+
+@pytest.mark.parametrize(
+    ("project_kib", "images_kib", "root", "found"),
+    [
+        ("128", "8192", "/var/lib/docker", "8192"),  # images are read from the engine's disk
+        ("8192", "128", "/var/lib/docker", "8192"),
+        ("128", "8192", "/elsewhere/docker", "128"),  # the engine is on another machine
+        ("128", "8192", None, "128"),
+        ("", "4096", "/var/lib/docker", "4096"),
+        ("x", "9" * 5000, "/var/lib/docker", None),
+    ],
+)
+def test_the_larger_read_ahead_of_projects_and_engines_disk(
+    tmp_path: Path, project_kib: str, images_kib: str, root: str | None, found: str | None
+) -> None:
+    outside = outside_of(RECORDED / "firecracker-hybrid", tmp_path)
+    mounts = tmp_path / "proc/self/mountinfo"
+    mounts.write_text(
+        mounts.read_text().replace("254:0 / / ", "254:1 / / ") + "99 1 254:16 / /var/lib/docker rw - ext4 /dev/vdb rw\n"
+    )
+    (tmp_path / "var/lib/docker").mkdir(parents=True)
+    for device, kib in (("254:1", project_kib), ("254:16", images_kib)):
+        (tmp_path / "sys/dev/block" / device / "queue").mkdir(parents=True)
+        (tmp_path / "sys/dev/block" / device / "queue/read_ahead_kb").write_text(f"{kib}\n")
+    answer = EngineAnswer(info=json.dumps({"DockerRootDir": root} if root else {}))
+    assert gather(Path("/opt/shop"), outside, answer).read_ahead == found
 
 
 @given(text)

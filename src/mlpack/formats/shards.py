@@ -70,6 +70,8 @@ def _add(path: Path, values: Iterable[object], names: set[str]) -> None:
             continue
         if not isinstance(name, str) or not name or name in {".", ".."} or set(name) & set("/\\\0"):
             raise failed(path, f"names {name!r}, which is not a file of its own folder", "fetch the model again")
+        if name == path.name:
+            raise failed(path, "names itself as a file of weights", "fetch the model again")
         names.add(name)
         if len(names) > MOST_SHARDS:
             raise failed(path, f"names more than {MOST_SHARDS:,} files", "it is damaged")

@@ -9,6 +9,7 @@ from mlpack.probe.cgroup import files_of
 from mlpack.probe.cgroup_paths import hierarchies, version_of
 from mlpack.probe.cpu import has_hypervisor_flag
 from mlpack.probe.engine_reading import EngineAnswer
+from mlpack.probe.json_fields import parse_object, text_field
 from mlpack.probe.mounts import Mount, mount_of, parse_mountinfo
 from mlpack.probe.outside import Outside, Space, Uname
 from mlpack.probe.pci import PciDevice
@@ -47,7 +48,7 @@ def gather(project: Path, outside: Outside, engine: EngineAnswer) -> Raw:
         hierarchies=ways,
         cgroup_texts={file: text for file, text in files if text is not None},
         shm=_space(outside.at("/dev/shm"), outside)[0],
-        read_ahead=_read_ahead(project, outside, mounts),
+        read_ahead=_read_ahead(project, engine, outside, mounts),
         disk=disk,
         disk_problem=disk_problem,
         bus=_bus(outside),
@@ -61,13 +62,21 @@ def _space(path: Path, outside: Outside) -> tuple[Space | None, str | None]:
         return None, f"{path}: {error.strerror or error}"
 
 
-def _read_ahead(project: Path, outside: Outside, mounts: tuple[Mount, ...]) -> str | None:
-    """In KiB; a partition has its disk's, one folder up."""
-    mount = mount_of(PurePosixPath(project), mounts)
-    if mount is None or not re.fullmatch(r"\d+:\d+", mount.device):
-        return None
-    folder = outside.at(f"/sys/dev/block/{mount.device}")
-    return read_text(folder / "queue/read_ahead_kb") or read_text(folder / "../queue/read_ahead_kb")
+def _read_ahead(project: Path, engine: EngineAnswer, outside: Outside, mounts: tuple[Mount, ...]) -> str | None:
+    """In KiB, the larger of the project's disk and the engine's, from which images are read; a partition has its
+    disk's, one folder up."""
+    images = text_field(parse_object(engine.info), "DockerRootDir")
+    places = [project, Path(images)] if images and outside.at(images).is_dir() else [project]
+    found = []
+    for place in places:
+        mount = mount_of(PurePosixPath(place), mounts)
+        if mount is None or not re.fullmatch(r"\d+:\d+", mount.device):
+            continue
+        folder = outside.at(f"/sys/dev/block/{mount.device}")
+        text = read_text(folder / "queue/read_ahead_kb") or read_text(folder / "../queue/read_ahead_kb")
+        if re.fullmatch(r"\d{1,9}", (text or "").strip()):
+            found.append((text or "").strip())
+    return max(found, key=int, default=None)
 
 
 def _siblings(outside: Outside, cpuinfo: str | None) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Raw(NamedTuple):
     cgroup_texts: Mapping[str, str] = MappingProxyType({})
     shm: Space | None = None
     read_ahead: str | None = None
-    """``queue/read_ahead_kb`` of the disk that holds the project."""
+    """``queue/read_ahead_kb`` of the disk that holds the project, or the engine's images: the larger."""
     disk: Space | None = None
     disk_problem: str | None = None
     bus: tuple[PciDevice, ...] = ()

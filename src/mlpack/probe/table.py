@@ -70,7 +70,7 @@ def _memory(memory: MemoryFacts) -> Pairs:
     if memory.shm_bytes is not None:
         yield "/dev/shm", show_bytes(memory.shm_bytes)
     if memory.read_ahead_bytes is not None:
-        yield "read-ahead", f"{show_bytes(memory.read_ahead_bytes)} around each page that is read from this disk"
+        yield "read-ahead", f"{show_bytes(memory.read_ahead_bytes)} around each page that is read from a disk"
 
 
 def _cpu(cpu: CpuFacts) -> Pairs:
