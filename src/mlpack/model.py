@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from mlpack.noun import Noun
+from mlpack.spec import LoadDtype
 
 
 class ModelFile(Noun):
@@ -79,9 +80,8 @@ class ModelInfo(Noun):
     """Of a compressed file: bytes inside; None where it is none, or they were not counted."""
     extrapolated: bool = False
     """``unpacked_bytes`` was counted in a first part, and the rest taken to be as dense."""
-    load_dtype: str | None = None
-    """What the model's own configuration says it is loaded in (a ``spec.LoadDtype``), where that is not what is stored.
-    """
+    load_dtype: LoadDtype | None = None
+    """What the model's own configuration says it is loaded in, where that is not what is stored."""
     packing: str | None = None
     """How several weights share one stored number: "gptq, 4 bits". None where each has its own."""
     architecture: Architecture | None = None

@@ -11,6 +11,7 @@ from mlpack.formats.base import FormatFacts
 from mlpack.formats.config_json import architecture_of, stated_dtype
 from mlpack.formats.reading import failed, json_file
 from mlpack.model import ModelInfo
+from mlpack.spec import LoadDtype
 
 FACTS = FormatFacts("transformers", (), folder=True)
 WEIGHTS = (  # in the order in which ``from_pretrained`` looks for them
@@ -20,7 +21,7 @@ WEIGHTS = (  # in the order in which ``from_pretrained`` looks for them
     "pytorch_model.bin.index.json",
 )
 DTYPE_NAMES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64"}
-LOAD_NAMES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+LOAD_NAMES: dict[str, LoadDtype] = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 PACKED_DTYPES = frozenset({"I32", "I64", "U8", "I8", "U32"})
 WHOLE_BITS = 8
 """A quantised weight of so many bits has a stored number to itself."""

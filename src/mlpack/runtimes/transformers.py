@@ -12,7 +12,7 @@ from mlpack.runtimes.facts import facts
 from mlpack.runtimes.loading import float32_bytes, loaded_bytes, stored_dtype, stored_narrow
 from mlpack.runtimes.measured import measured
 from mlpack.runtimes.threads import openmp_environment
-from mlpack.spec import LoadDtype, Model
+from mlpack.spec import Model
 from mlpack.units import MIB
 
 FACTS = facts(
@@ -101,7 +101,7 @@ def _loaded(name: str, model: Model, info: ModelInfo) -> _Loaded:
             max(info.weights_bytes, float32_bytes(info)), True, "unpacked or repacked while loading", (doubt,)
         )
     if info.load_dtype is not None and not stored_narrow(info):
-        stated: LoadDtype = "bf16" if info.load_dtype == "bf16" else "fp16"
+        stated = info.load_dtype
         doubt = (
             f"config.json of {name} says {stated}, its weights are stored in {stored}: planned as cast to it, with "
             f"what mapping them would take beyond; if the app says the dtype, say it as models.{name}.dtype"
