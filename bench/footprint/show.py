@@ -37,9 +37,10 @@ def missed(row: dict[str, Any]) -> list[str]:
 
 
 def spread(row: dict[str, Any]) -> str:
-    """The least and the most of several measurements over the boundary; empty where there was one."""
+    """The least and the most of several measurements over the boundary, once where they agree; empty for one."""
     each = sorted(limit / row["boundary"] for limit in row["measured_each"])
-    return f"{each[0]:.2f}-{each[-1]:.2f}" if len(each) > 1 else ""
+    least, most = (f"{ratio:.2f}" for ratio in (each[0], each[-1])) if len(each) > 1 else ("", "")
+    return least if least == most else f"{least}-{most}"
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:

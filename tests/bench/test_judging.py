@@ -113,5 +113,6 @@ def test_less_than_two_per_cent_over_what_failed_is_missed() -> None:
 def test_several_measurements_are_shown_by_the_least_and_the_most() -> None:
     assert spread(row(1.05)) == ""
     assert spread(row(1.05, 1.02, 1.04)) == "1.02-1.05"
+    assert spread(row(1.051, 1.049)) == "1.05"
     assert "| 104 (1.02-1.05) |" in markdown([row(1.05, 1.02, 1.04)])
     assert "| 105 (1.05) | 130 (1.30) |" in markdown([row(1.05)])
