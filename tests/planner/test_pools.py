@@ -17,7 +17,7 @@ QUEUE: dict[str, Any] = {"server": "redis"}
 BROKER_ENV = {"CELERY_BROKER_URL": {"of": "queue", "fact": "url"}}
 
 
-def planned(pool: str | None, **more: Any) -> Plan:
+def planned(pool: str | None, source: str = "measured", **more: Any) -> Plan:
     """A queue's worker with a model in ``pool``."""
     asked = {**CELERY, "env": BROKER_ENV, **({"pool": pool} if pool else {}), **more}
     regions = (
@@ -25,7 +25,7 @@ def planned(pool: str | None, **more: Any) -> Plan:
         region("weights", "load", "anonymous", "process", 500),
         region("activations", "serve", "anonymous", "request", 30),
     )
-    return plan({"web": asked, "queue": QUEUE}, {"web": footprint(regions=regions)})
+    return plan({"web": asked, "queue": QUEUE}, {"web": footprint(regions=regions, source=source)})
 
 
 def flag(made: Plan, name: str) -> str | None:
@@ -45,7 +45,7 @@ def flag(made: Plan, name: str) -> str | None:
     ],
 )
 def test_each_pool_multiplies_what_it_copies(
-    pool: str, more: dict[str, int], fork_point: str, at_once: int, serving_mib: int
+    pool: str, more: dict[str, Any], fork_point: str, at_once: int, serving_mib: int
 ) -> None:
     made = planned(pool, **more)
     service = made.services["web"]
@@ -54,6 +54,24 @@ def test_each_pool_multiplies_what_it_copies(
     known = {"libraries", "weights", "activations"}
     serving = {term.name: term.total_bytes for term in service.memory.serve_terms if term.name in known}
     assert sum(serving.values()) == serving_mib * MIB
+
+
+@pytest.mark.parametrize(
+    ("pool", "source", "expected"),
+    [
+        ("prefork", "measured", {"celery master"}),
+        ("threads", "measured", {"celery at work"}),
+        ("solo", "measured", {"celery at work"}),
+        ("prefork", "estimated", {"celery master"}),
+        ("solo", "estimated", set()),  # the estimate has it among the program's own
+    ],
+)
+def test_what_celery_does_at_work_is_counted_once(pool: str, source: str, expected: set[str]) -> None:
+    """A measurement calls the task without Celery's worker around it; in one process its 12 MiB come on top."""
+    made = planned(pool, source=source)
+    terms = {term.name: term.total_bytes for term in made.services["web"].memory.serve_terms}
+    found = {name: size for name, size in terms.items() if name.startswith("celery")}
+    assert found == dict.fromkeys(expected, 12 * MIB)
 
 
 def test_without_a_pool_it_is_prefork() -> None:

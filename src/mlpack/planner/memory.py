@@ -172,6 +172,9 @@ def _beside(subject: Subject, choice: Choice, now: Moment) -> list[Row]:
     if master and now.once == FORKED_ONCE[subject.facts.fork_point]:  # preloaded, all that it holds is the app's
         own = subject.facts.master_bytes
         found.append(Row(f"{subject.facts.name} master", own, own, 1, "default"))
+    if subject.facts.one_process and subject.footprint.source == "measured":  # by a call, without the program around it
+        own = subject.facts.master_bytes
+        found.append(Row(f"{subject.facts.name} at work", own, own, 1, "default"))
     if now.once and now.workers:
         each = _unshared_bytes(subject, now.once)
         found.append(Row("copied on write", each, 0, now.workers, _unshared_source(subject)))
