@@ -89,10 +89,11 @@ class Members:
 
     def _cut(self, held: bytes) -> tuple[dict[str, Any] | None, int]:
         """The members before the last place where one may end, and where the next begins."""
-        places = [match.start(1) for match in CUT.finditer(held, max(0, len(held) - CUT_WITHIN))]
-        for place in reversed(places[-3:]):
+        places = [match.start(1) for match in CUT.finditer(held, max(0, len(held) - CUT_WITHIN))][-3:][::-1]
+        for place in places:  # within a member the parser would only see so at its end, after all the others
             if self._taken(held[:place]):
                 return {}, place + 1
+        for place in places:
             try:
                 return self._object(b"{" + held[:place] + b"}"), place + 1
             except ValueError:

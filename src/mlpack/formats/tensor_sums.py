@@ -63,7 +63,7 @@ class Sums:
         kinds = {key: self._usual(key[0], found.shape_numbers[key[1]]) for key in counts}
         if not all(kind is not None and kind.holds(key[2]) for key, kind in kinds.items()):
             return False
-        self._names = self._names | hashes if self._names else hashes
+        self._names |= hashes
         for key, count in counts.items():
             kind = kinds[key]
             assert kind is not None
