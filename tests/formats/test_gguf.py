@@ -86,7 +86,7 @@ GEMMA = {
 
 @pytest.mark.parametrize(
     ("pattern", "windowed"),
-    [(None, 10), (3, 8), ([True, False] * 6, 6), ([True] * 12, 12), (0, 10)],
+    [(None, 10), (3, 8), ([True, False] * 6, 6), ([True] * 12, 12), (0, 12), (1, 0), (100, 12)],
 )
 def test_layers_with_a_window_as_the_file_says(tmp_path: Path, pattern: Value | None, windowed: int) -> None:
     """By default five of six, or the file's own period or list; such a cache is known, so nothing about it is open."""

@@ -48,8 +48,10 @@ def read(path: Path) -> ModelInfo:
     architecture = architecture_of(first.values, first.counts)
     if architecture is None:
         unknown.append("architecture (general.architecture is missing)")
-    elif any(f"{architecture.name}.{key}" in first.values for key in SMALLER_CACHE) and not (
-        architecture.sliding_layers or architecture.latent_dim
+    elif (
+        architecture.sliding_layers is None
+        and architecture.latent_dim is None
+        and any(f"{architecture.name}.{key}" in first.values for key in SMALLER_CACHE)
     ):
         unknown.append("key/value cache (not every layer keeps all of it: full size is an upper bound)")
     return ModelInfo(
@@ -104,8 +106,8 @@ def _windowed(values: Mapping[str, Value], name: str, layers: int) -> int:
     pattern = values.get(f"{name}.attention.sliding_window_pattern")
     if isinstance(pattern, list):
         return sum(map(bool, pattern[:layers]))
-    every = pattern if type(pattern) is int and 0 < pattern <= layers else WINDOW_EVERY[name]
-    return layers - layers // every
+    every = pattern if type(pattern) is int and pattern >= 0 else WINDOW_EVERY[name]
+    return layers - layers // every if every else layers
 
 
 def _paths(path: Path) -> list[Path]:
